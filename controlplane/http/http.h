@@ -53,7 +53,8 @@ int http_server_start(struct http_server **out, uv_loop_t *loop, const char *add
 int http_server_port(const struct http_server *s);
 void http_answer(struct http_server *s, uint64_t request_id, struct http_response *resp);
 unsigned http_server_connections(const struct http_server *s);
-/* Stops accepting, lets running requests end within grace_ms, then calls back; then free. */
+/* Stops accepting, lets running requests end within grace_ms, frees the server, then calls back. A
+ * failed start frees by itself, in the next turn of the loop. */
 void http_server_stop(struct http_server *s, unsigned grace_ms, void (*done)(void *arg), void *arg);
 
 /* Value of a request field (lower-case name), or SLICE_NULL. */
