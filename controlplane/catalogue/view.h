@@ -36,6 +36,8 @@ struct view_topic {
     bool governed;           /* has a contract that is enforced */
     bool internal;
     const struct contract *contract; /* NULL when ungoverned */
+    const struct document *document; /* the contract's document; NULL when ungoverned */
+    int64_t updated_ms;              /* time of the change that made this version */
     struct schema *schema;           /* the compiled value schema; NULL when ungoverned or bytes */
     int32_t schema_id;
     const struct view_partition *partition;
@@ -48,6 +50,15 @@ struct view_topic {
     size_t config_n;
     /* Deleted: kept for a while so that the reason is topic.deleted. */
     bool deleted;
+};
+
+/* A team, producer or policy as the API shows it. */
+struct view_document {
+    enum document_kind kind;
+    struct slice name;
+    uint64_t version; /* of this document: 1, 2, ...; the API's ETag */
+    int64_t updated_ms;
+    const struct document *document;
 };
 
 struct view_key {
@@ -79,6 +90,8 @@ struct view {
     size_t nodes_n;
     const struct policy *const *policy;
     size_t policies_n;
+    const struct view_document *const *document; /* teams, producers, policies; by kind, then name */
+    size_t documents_n;
 };
 
 const struct view *view_ref(const struct view *v);
@@ -87,6 +100,8 @@ void view_unref(const struct view *v);
 const struct view_topic *view_topic_by_name(const struct view *v, struct slice name);
 const struct view_topic *view_topic_by_id(const struct view *v, const struct topic_id *id);
 const struct view_key *view_key_by_id(const struct view *v, struct slice kid);
+const struct view_document *view_document_by_name(const struct view *v, enum document_kind kind,
+                                                  struct slice name); /* not DOCUMENT_TOPIC */
 const struct view_node *view_node_by_id(const struct view *v, int32_t id);
 /* The producers that `principal` may write as; calls back for each. */
 bool view_principal_may_write(const struct view *v, struct slice principal, struct slice topic);
