@@ -62,6 +62,8 @@ bool hex_get(struct slice in, uint8_t *out, size_t out_cap, size_t *out_n);
 
 /* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool utf8_valid(struct slice s);
+/* Bytes of the well-formed sequence at p, or 0. */
+size_t utf8_sequence(const uint8_t *p, const uint8_t *end);
 size_t utf8_length(struct slice s);               /* code points; s must be valid */
 size_t utf8_put(uint8_t *p, uint32_t code_point); /* at most 4 bytes */
 

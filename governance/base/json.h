@@ -21,7 +21,7 @@ struct json_node {
     uint32_t start;  /* offset in the text: first byte of the value; of a string, after the quote */
     uint32_t length; /* bytes of the value; of a string, without the quotes */
     uint32_t next;
-    uint32_t count;  /* elements of an array, members of an object */
+    uint32_t count;  /* elements of an array, members of an object; of a name json_name_hash */
     uint8_t type;    /* enum json_type */
     bool escaped : 1; /* a string with a backslash: json_string unescapes */
     bool is_name : 1;
@@ -60,6 +60,7 @@ void json_free(struct json_doc *doc);
 /* Index of the value of a member, or JSON_NONE. obj must be an object (or JSON_NONE, giving
  * JSON_NONE, so that look-ups chain). */
 uint32_t json_get(const struct json_doc *doc, uint32_t obj, const char *name);
+uint32_t json_get_slice(const struct json_doc *doc, uint32_t obj, struct slice name);
 /* First child of an array (a value) or object (a name); JSON_NONE when empty. */
 uint32_t json_first(const struct json_doc *doc, uint32_t i);
 /* Next sibling within parent, or JSON_NONE at its end. In an object pass and get values or names
@@ -78,6 +79,8 @@ static inline struct slice json_raw(const struct json_doc *doc, uint32_t i)
 /* The unescaped string: borrowed from the text when it has no escapes, else from the arena. */
 struct slice json_string(const struct json_doc *doc, uint32_t i, struct arena *a);
 char *json_cstr(const struct json_doc *doc, uint32_t i, struct arena *a); /* NUL-terminated copy */
+/* Whether node i is a string with this unescaped text. */
+bool json_string_is(const struct json_doc *doc, uint32_t i, struct slice text);
 bool json_int64(const struct json_doc *doc, uint32_t i, int64_t *out);    /* exact or false */
 bool json_double(const struct json_doc *doc, uint32_t i, double *out);
 /* Equality as JSON values: numbers by value, members in any order. */
@@ -109,7 +112,8 @@ void json_put_bool(struct json_writer *w, bool v);
 void json_put_null(struct json_writer *w);
 void json_put_raw(struct json_writer *w, struct slice json); /* already valid JSON */
 
-/* Canonical text (RFC 8785, JCS): sorted members, shortest numbers; equal values give equal bytes. */
+/* Canonical text (RFC 8785, JCS): sorted members, shortest numbers; equal values give equal bytes.
+ * Numbers that a double cannot hold keep all their digits, so different values differ. */
 void json_canonical(const struct json_doc *doc, uint32_t i, struct bytes *out);
 
 #endif
