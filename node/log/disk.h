@@ -32,7 +32,12 @@ struct disk {
 enum disk_queue {
     DISK_JOURNAL, /* one writer: write, then sync; strictly in order */
     DISK_FILES,   /* one writer for segments and indexes; strictly in order */
+    /* Slow work that nothing on the hot path waits behind: syncs of checkpoints, preparation of
+     * journal files. One writer, strictly in order; a shell may serve it with the writer of
+     * DISK_FILES at the price of latency. The store itself orders it against the other queues. */
+    DISK_BACKGROUND,
 };
+enum { DISK_QUEUES_N = 3 };
 
 enum disk_op_kind {
     DISK_WRITE,      /* path, offset, parts */
@@ -48,7 +53,7 @@ enum disk_op_kind {
 enum { DISK_PATH_MAX = 160 };
 
 struct disk_op {
-    uint64_t id;            /* comes back in store_done */
+    uint64_t id;            /* comes back in store_done; 0: nobody waits, store_done ignores it */
     enum disk_queue queue;
     enum disk_op_kind kind;
     char path[DISK_PATH_MAX];

@@ -44,7 +44,8 @@ struct plog *store_find(struct store *s, const struct plog_id *id);
 struct plog *store_next(struct store *s, struct plog *it);
 /* Creates a replica (journalled, durable with the next group). */
 struct plog *store_create(struct store *s, const struct plog_id *id, int64_t now_ms);
-/* Removes a replica and its files (journalled). The plog is gone for the caller at once. */
+/* Removes a replica and its files (journalled). The plog is gone for the caller at once; its files
+ * go when the journal's record of it is synced. */
 void store_delete(struct store *s, struct plog *p, struct disk_ops *ops);
 
 struct plog_settings {
@@ -57,9 +58,13 @@ const struct plog_id *plog_id(const struct plog *p);
 void plog_set_user(struct plog *p, void *user); /* the broker's row for it */
 void *plog_user(const struct plog *p);
 
-/* One record batch v2 (magic 2) that admission accepted. The bytes are taken as they are but for
- * baseOffset and partitionLeaderEpoch, which are patched in place: the buffer must not be shared with
- * a reader yet. */
+/* Keeps records from this offset on, whatever retention says (INT64_MAX, the default: no hold). */
+void plog_set_hold(struct plog *p, int64_t offset);
+
+/* One record batch v2 (magic 2) that admission accepted; its CRC-32C has been checked, because the
+ * journal relies on it instead of adding its own over the same bytes. The bytes are taken as they are
+ * but for baseOffset and partitionLeaderEpoch, which are patched in place: the buffer must not be
+ * shared with a reader yet. */
 struct store_batch {
     struct buf *buf;   /* a new reference is taken */
     struct slice bytes; /* within buf; one whole batch */
@@ -80,21 +85,22 @@ uint64_t store_room(const struct store *s);
 void store_flush(struct store *s, int64_t now_ms, struct disk_ops *ops);
 /* A completion. status 0 or -errno. After a failed journal write or sync the store is dead:
  * store_failed; the process must end (design 6.7). ENOSPC on segments stops appends (store_room 0)
- * until space returns. Calls back once per plog whose stable offset moved. */
+ * until space returns. Calls back once per plog whose stable offset or start offset moved. */
 typedef void (*store_moved)(void *arg, struct plog *p);
 void store_done(struct store *s, uint64_t op_id, int status, int64_t now_ms, struct disk_ops *ops,
                 store_moved moved, void *arg);
 bool store_failed(const struct store *s);
 void store_set_free_bytes(struct store *s, uint64_t free_bytes, uint64_t watermark_bytes);
 
-/* Retention, rolling by age, checkpoints: call every second or at store_deadline_ms. hold is the
- * least offset that must be kept besides (INT64_MAX: none). */
+/* Retention, rolling by age, checkpoints, retries: call every second or at store_deadline_ms. */
 void store_tick(struct store *s, int64_t now_ms, struct disk_ops *ops, store_moved moved, void *arg);
 int64_t store_deadline_ms(const struct store *s);
-/* DeleteRecords: raises the log start offset (journalled). ERR_INVALID above the stable offset. */
+/* DeleteRecords: raises the log start offset (journalled). ERR_INVALID above the stable offset. An
+ * offset once told never goes back, so plog_start_offset moves only when the journal has it: answer
+ * when `moved` has been called and plog_start_offset(p) >= offset. */
 int plog_delete_before(struct store *s, struct plog *p, int64_t offset, struct err *err);
 
-int64_t plog_start_offset(const struct plog *p);
+int64_t plog_start_offset(const struct plog *p);  /* durable */
 int64_t plog_end_offset(const struct plog *p);    /* next to be given */
 int64_t plog_stable_offset(const struct plog *p); /* all below is durable and readable */
 uint64_t plog_size_bytes(const struct plog *p);
@@ -107,7 +113,8 @@ struct plog_range {
     char path[DISK_PATH_MAX];
     uint64_t segment; /* handle: changes when the file is another one */
     uint64_t position;
-    uint64_t size_bytes;
+    uint64_t size_bytes;        /* at least the first batch, unless at the end of the log */
+    uint64_t first_batch_bytes;
     int64_t first_offset; /* base offset of the first batch */
     bool verified;
 };
@@ -129,6 +136,10 @@ int plog_scan(struct store *s, struct plog *p, int64_t from,
 /* A note: opaque bytes kept durably for the plog (producer snapshot), with the offset it is for. */
 void plog_set_note(struct store *s, struct plog *p, int64_t offset, struct slice note);
 struct slice plog_note(const struct plog *p, int64_t *offset); /* NULL: none */
+
+/* Leader epochs, learnt from the batches (KIP-101). The epoch of the record at offset (or of the last
+ * record, for the end offset); -1: none. */
+int32_t plog_epoch_at(const struct plog *p, int64_t offset);
 
 struct store_stats {
     uint64_t groups, group_bytes, syncs_failed, checkpoints, replayed_bytes;
