@@ -5,6 +5,7 @@
 #ifndef POLICY_JUDGE_H
 #define POLICY_JUDGE_H
 
+#include "base/map.h"
 #include "policy/contract.h"
 #include "policy/verdict.h"
 #include "sign/sign.h"
@@ -44,6 +45,12 @@ struct judge_signature {
     uint8_t jti[SIGN_JTI_BYTES];
     int64_t iat_ms;
 };
+
+/* kid_hash of a key id; also what the replay memory is rebuilt with after a restart. */
+static inline uint64_t judge_kid_hash(struct slice kid)
+{
+    return hash_bytes(kid, 0x77726974206b6964u);
+}
 
 struct judge_scratch;
 struct judge_scratch *judge_scratch_new(void);
