@@ -89,7 +89,8 @@ struct producer {
 struct policy {
     struct slice name;
     struct slice prefix; /* of topic names; "" is the root */
-    bool governance_off; /* governance: off for this prefix */
+    bool governance_off; /* governance: off for this prefix; counts only with governance_set */
+    bool governance_set; /* false: the next shorter prefix decides, last the cluster's switch */
     /* Unset: NULL slice, empty list, or -1, and the next shorter prefix decides. */
     struct slice naming_pattern;
     struct name_list required_fields; /* JSON pointers into the contract document */
@@ -141,5 +142,12 @@ void document_write(const struct document *d, struct bytes *out);
 void document_diff(const struct document *old, const struct document *now, struct json_writer *w);
 
 const char *document_kind_name(enum document_kind k); /* "Topic" */
+bool document_kind_parse(struct slice name, enum document_kind *out);
+
+/* Compiles a Topic's value schema and judges its examples by it. 0 and one reference in *out (NULL
+ * for format bytes and for other kinds), or ERR_INVALID with at least one error at /value/schema or
+ * /value/examples/<i>. Costly: run it on a worker. */
+int document_compile(const struct document *d, struct schema **out,
+                     struct document_errors *errors);
 
 #endif

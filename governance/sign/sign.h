@@ -59,6 +59,10 @@ enum sign_status sign_check_context(const struct sign_envelope *e, const struct 
  * step: run it in the pool. */
 enum sign_status sign_verify(const struct sign_envelope *e, struct slice value,
                              const uint8_t public_key[32]);
+/* The same with the caller's scratch, which a value above 8 KiB grows once: libsodium verifies a
+ * message in one piece, so protected and value are put together there (smaller ones on the stack). */
+enum sign_status sign_verify_with(const struct sign_envelope *e, struct slice value,
+                                  const uint8_t public_key[32], struct bytes *scratch);
 /* False for small-order or non-canonical public keys: refuse them at registration. */
 bool sign_public_key_ok(const uint8_t public_key[32]);
 
