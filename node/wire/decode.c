@@ -263,7 +263,7 @@ static int decode_message(int16_t api_key, int16_t version, bool response, struc
     const struct wire_struct *s = wire_describe(api_key, response);
     struct reader r = {
         .p = body.p,
-        .end = body.p + body.n,
+        .end = body.n ? body.p + body.n : body.p,
         .arena = a,
         .err = err ? err : &ignored,
         .version = version,
