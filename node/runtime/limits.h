@@ -1,0 +1,38 @@
+/* Every bound of this room in one place. What an operator may set is in the configuration table
+ * (main/config.c); these are the values that nobody should need to touch, and the defaults. */
+#ifndef RUNTIME_LIMITS_H
+#define RUNTIME_LIMITS_H
+
+enum {
+    /* Connections */
+    NET_CONNECTIONS_MAX = 1 << 20,        /* bits of a connection id that name its slot */
+    NET_ACCEPT_PER_TURN = 64,             /* so that a connect storm does not hold a turn */
+    NET_ACCEPT_PAUSE_MS = 100,            /* after EMFILE, ENFILE, ENOMEM */
+    NET_LOOP_BUFFER_BYTES = 256 * 1024,   /* shared by all connections of a loop */
+    NET_FRAME_FIRST_BYTES = 256 * 1024,   /* a frame's buffer grows by what came, from here */
+    NET_FRAME_DIRECT_BYTES = 64 * 1024,   /* rests larger than this are read without surplus */
+    NET_READS_PER_TURN = 4,               /* of one connection, before others get their turn */
+    NET_OUT_IOV = 64,                     /* memory parts of one sendmsg */
+    NET_OUT_PER_TURN_BYTES = 4 << 20,     /* of one connection, before others get their turn */
+    NET_OUT_QUEUE_BYTES = 4 << 20,        /* memory bytes queued: reading stops above */
+    NET_SEND_BUFFER_BYTES = 1 << 20,      /* SO_SNDBUF; the kernel caps it at wmem_max */
+    NET_LEAST_RATE_BYTES_PER_S = 16 * 1024, /* of a frame that is being sent, after its grace */
+    NET_BACKLOG = 1024,
+
+    /* Threads */
+    INBOX_MESSAGES_KEPT = 4096,      /* memory kept between turns */
+    POOL_THREADS_MAX = 64,
+    POOL_QUEUE_JOBS = 4096,          /* above: reading stops until the pool has caught up */
+    THREAD_STACK_BYTES = 512 * 1024,
+
+    /* Files */
+    FDCACHE_READ_MAX = 512,          /* descriptors kept for sendfile */
+    FDCACHE_WRITE_MAX = 256,         /* by each writer thread */
+    FDCACHE_DISK_MAX = 64,           /* by the synchronous disk */
+    WRITER_IOV = 512,                /* parts of one pwritev */
+
+    LOG_LINES_PER_S = 2000,          /* further lines of the second are counted, not written */
+    LOG_LINE_BYTES = 8192,
+};
+
+#endif
