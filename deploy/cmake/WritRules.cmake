@@ -90,3 +90,26 @@ function(writ_add_rooms)
     endif()
   endforeach()
 endfunction()
+
+# writ_document(docs/verdicts.md policy_docs verdicts): the document holds what the program prints,
+# whole or between "<!-- generated ... -->" and "<!-- end of generated -->". tests/layer compares;
+# the target "docs" rewrites.
+function(writ_document document program)
+  list(JOIN ARGN " " arguments)
+  set_property(GLOBAL APPEND PROPERTY WRIT_DOCUMENTS
+               "${document} $<TARGET_FILE:${program}> ${arguments}")
+endfunction()
+
+# Called once, after all folders: the list that tests/layer reads.
+function(writ_finish)
+  get_property(documents GLOBAL PROPERTY WRIT_DOCUMENTS)
+  list(JOIN documents "\n" text)
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/generated-documents.txt CONTENT "${text}\n")
+  get_property(fuzzers GLOBAL PROPERTY WRIT_FUZZERS)
+  set(text "")
+  foreach(name IN LISTS fuzzers)
+    get_target_property(folder fuzz_${name} SOURCE_DIR)
+    string(APPEND text "${name} $<TARGET_FILE:fuzz_${name}> ${folder}/corpus\n")
+  endforeach()
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/fuzzers.txt CONTENT "${text}")
+endfunction()
