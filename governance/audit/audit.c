@@ -26,6 +26,13 @@ static void chain(uint8_t out[AUDIT_HASH_BYTES], const uint8_t prev[AUDIT_HASH_B
     SHA256_Final(out, &h);
 }
 
+static void put_tail(struct bytes *out, const uint8_t hash[AUDIT_HASH_BYTES])
+{
+    bytes_add_str(out, HASH_MEMBER);
+    hex_add(out, slice_of(hash, AUDIT_HASH_BYTES));
+    bytes_add_str(out, "\"}");
+}
+
 static void put_text(struct json_writer *w, const char *name, struct slice s)
 {
     json_name(w, name);
@@ -71,9 +78,7 @@ void audit_append(struct audit_head *head, const struct audit_entry *e, struct b
     out->n--;
     uint8_t hash[AUDIT_HASH_BYTES];
     chain(hash, head->hash, slice_of(out->p + start, out->n - start));
-    bytes_add_str(out, HASH_MEMBER);
-    hex_add(out, slice_of(hash, sizeof hash));
-    bytes_add_str(out, "\"}");
+    put_tail(out, hash);
     memcpy(head->hash, hash, sizeof hash);
     head->seq++;
 }
@@ -106,8 +111,7 @@ int audit_check(struct audit_head *head, struct slice line, struct err *err)
 {
     static const struct json_limits limits = {.max_depth = 80};
     struct json_doc doc = {0};
-    uint8_t hash[AUDIT_HASH_BYTES], said[AUDIT_HASH_BYTES];
-    size_t n;
+    uint8_t hash[AUDIT_HASH_BYTES];
     struct err why = {0};
 
     if (json_parse(&doc, line, &limits, &why) != 0) {
@@ -120,12 +124,16 @@ int audit_check(struct audit_head *head, struct slice line, struct err *err)
     if (rc != 0)
         return rc;
     unsigned long long seq = head->seq + 1;
-    if (line.n <= TAIL_BYTES ||
-        memcmp(line.p + line.n - TAIL_BYTES, HASH_MEMBER, sizeof HASH_MEMBER - 1) != 0 ||
-        !hex_get(slice_of(line.p + line.n - 2 - HASH_HEX, HASH_HEX), said, sizeof said, &n))
+    if (line.n <= TAIL_BYTES)
         return err_set(err, ERR_CORRUPT, "audit record %llu does not end with its hash", seq);
+    /* The tail is compared as text, so that a hash in capitals is an alteration too. */
+    struct bytes tail = {0};
     chain(hash, head->hash, slice_of(line.p, line.n - TAIL_BYTES));
-    if (memcmp(hash, said, sizeof hash) != 0)
+    put_tail(&tail, hash);
+    ASSERT(tail.n == TAIL_BYTES);
+    bool same = memcmp(tail.p, line.p + line.n - TAIL_BYTES, TAIL_BYTES) == 0;
+    bytes_free(&tail);
+    if (!same)
         return err_set(err, ERR_CORRUPT, "audit record %llu was altered: its hash does not fit",
                        seq);
     memcpy(head->hash, hash, sizeof hash);
