@@ -5,14 +5,10 @@
 
 #include "base/check.h"
 #include "base/codec.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "policy/policy.h"
 
 #include <stdio.h>
-
-/* Any fixed number: it only has to be the same wherever kid hashes are compared. */
-#define KID_HASH_SEED UINT64_C(0x777269745f6b6964)
 
 struct judge_scratch {
     struct schema_scratch *schema;
@@ -361,7 +357,7 @@ enum verdict_code judge_record(const struct judge_context *ctx, const struct jud
     if (j.decoded) {
         const struct sign_envelope *e = &scratch->envelope;
         signature->present = true;
-        signature->kid_hash = hash_bytes(e->kid, KID_HASH_SEED);
+        signature->kid_hash = judge_kid_hash(e->kid);
         memcpy(signature->jti, e->jti, sizeof signature->jti);
         signature->iat_ms = e->iat_ms;
     }

@@ -63,7 +63,7 @@ static int field_find(const struct field_table *t, const char *group, struct sli
         const char *leaf = leaf_in(t->field[i].path, group, strlen(group));
         if (leaf == NULL)
             continue;
-        if (slice_eq_str(name, leaf))
+        if (slice_eq_str(name, leaf) && strchr(leaf, '.') == NULL)
             return (int)i;
         if (group[0] == '\0' && strncmp(leaf, (const char *)name.p, name.n) == 0 &&
             leaf[name.n] == '.')
