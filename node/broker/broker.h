@@ -52,12 +52,15 @@ struct event {
 };
 
 enum effect_kind {
-    EFFECT_SEND,      /* parts, in order, on conn; whole responses, in the order of its requests */
+    EFFECT_SEND,      /* parts, in order, on conn; whole responses with their length prefix, in the
+                       * order of the connection's requests */
     EFFECT_CLOSE,     /* after what was sent before has gone */
     EFFECT_DISK,      /* op */
     EFFECT_JUDGE,     /* job to the pool; comes back as EVENT_JUDGED */
     EFFECT_CATALOGUE, /* request to the catalogue; comes back as EVENT_CATALOGUE */
-    EFFECT_READ,      /* verify a range off the loop: see struct effect_read */
+    EFFECT_READ,      /* bring `range` into the page cache (a reader thread reads and discards it);
+                       * READ_DONE with read_id. The broker then checks its CRCs: a cold disk never
+                       * holds the loop */
     EFFECT_REJECTION, /* an entry for the ledger */
     EFFECT_VIEW_ENFORCED, /* this broker has switched to the view version */
     EFFECT_FATAL,     /* message: the process must end (failed journal) */
@@ -93,7 +96,9 @@ struct effect {
     struct request *request;    /* CATALOGUE: taken */
     struct rejection rejection; /* REJECTION: slices in the effects' arena */
     uint64_t version;           /* VIEW_ENFORCED */
-    const char *message;        /* CLOSE, FATAL: why */
+    uint64_t read_id;           /* READ */
+    struct plog_range range;    /* READ */
+    const char *message;        /* CLOSE, FATAL: why; in the effects' arena */
 };
 
 struct effects {
@@ -101,13 +106,18 @@ struct effects {
     size_t n, cap;
     struct arena arena; /* reset by effects_clear */
 };
-void effects_clear(struct effects *fx); /* releases what was not taken */
+/* Zero-initialise. The shell takes a thing by clearing its place: part[i].buf = NULL, op.part = NULL
+ * with parts_n = 0, job = NULL, request = NULL. effects_clear releases what was not taken and empties
+ * the list; memory is kept for the next step. effects_free gives it back. */
+void effects_clear(struct effects *fx);
+void effects_free(struct effects *fx);
 
 int broker_new(struct broker **out, const struct broker_config *config, struct disk *disk,
                const struct store_config *store_config, int64_t now_ms, struct err *err);
 void broker_free(struct broker *b);
 
-/* Pre: an EVENT_VIEW comes before any connection. now_ms is wall-clock time of this step. */
+/* Pre: an EVENT_VIEW comes before any connection. now_ms is wall-clock time of this step. Effects are
+ * appended to *out; carry them out in their order. */
 void broker_step(struct broker *b, const struct event *ev, int64_t now_ms, struct effects *out);
 int64_t broker_deadline_ms(const struct broker *b); /* when the next EVENT_TICK is needed */
 void broker_check_invariants(const struct broker *b);
