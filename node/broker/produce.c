@@ -1,0 +1,377 @@
+/* From a batch to its acknowledgement. Each partition has two queues, both first in, first out:
+ *
+ *   admission   arrived batches, until their verdict is known and those before them have gone on
+ *   ack         appended batches (and duplicates of such), until the disk has them
+ *
+ * Judging happens in the pool and finishes in any order; the admission queue puts it in order again,
+ * so sequence numbers and offsets follow arrival. */
+#include "broker/state.h"
+
+#include <stdio.h>
+
+/* ---- queues ---- */
+
+static void queue_push(struct produce_queue *q, struct produce_part *part)
+{
+    part->next = NULL;
+    if (q->last)
+        q->last->next = part;
+    else
+        q->first = part;
+    q->last = part;
+}
+
+static struct produce_part *queue_pop(struct produce_queue *q)
+{
+    struct produce_part *part = q->first;
+    q->first = part->next;
+    if (!q->first)
+        q->last = NULL;
+    part->next = NULL;
+    return part;
+}
+
+/* ---- answers ---- */
+
+static void part_answer(struct broker *b, struct produce_part *part, int16_t error)
+{
+    struct partition *p = part->partition;
+    part->error = error;
+    part->state = PART_ANSWERED;
+    part->start_offset = plog_start_offset(p->log);
+    part->partition = NULL;
+    admit_job_free(part->job);
+    part->job = NULL;
+    if (error)
+        part->base_offset = -1;
+    if (error >= 0 && error < METRIC_ERRORS)
+        b->metrics.produce_error[error]++;
+    produce_part_answered(b, part);
+}
+
+static void part_refuse(struct broker *b, struct produce_part *part, int16_t error,
+                        const char *message)
+{
+    if (message && message[0])
+        part->error_message = arena_strdup(&part->row->arena, slice_str(message));
+    part_answer(b, part, error);
+}
+
+static void part_wait_for_disk(struct broker *b, struct produce_part *part)
+{
+    struct partition *p = part->partition;
+    if (plog_stable_offset(p->log) >= part->needed_offset || part->acks == 0) {
+        part_answer(b, part, 0);
+        return;
+    }
+    part->state = PART_APPENDED;
+    queue_push(&p->ack, part);
+}
+
+void produce_moved(struct broker *b, struct partition *p)
+{
+    int64_t stable = plog_stable_offset(p->log);
+    while (p->ack.first && p->ack.first->needed_offset <= stable)
+        part_answer(b, queue_pop(&p->ack), 0);
+    if (p->admission.first)
+        produce_kick(b, p); /* a retry may have waited for the record that it repeats */
+}
+
+/* ---- the ledger ---- */
+
+static struct rejection part_rejection(struct broker *b, const struct produce_part *part)
+{
+    struct arena *a = &b->fx->arena;
+    const struct view_topic *t = part->partition->topic->view;
+    const struct conn *c = idmap_get(&b->conns, part->row->conn_id);
+    return (struct rejection){
+        .time_ms = b->now_ms,
+        .topic = arena_copy(a, t->name),
+        .partition = part->partition->index,
+        .batch_index = -1,
+        .principal = arena_copy(a, slice_str(c ? c->principal : "anonymous")),
+        .client_id = arena_copy(a, part->row->header.client_id),
+        .contract_version = t->version,
+        .count = 1,
+    };
+}
+
+static void part_reject_record(struct broker *b, struct produce_part *part,
+                               const struct admit_refusal *r)
+{
+    struct arena *a = &b->fx->arena;
+    struct rejection j = part_rejection(b, part);
+    j.batch_index = r->batch_index;
+    j.code = r->verdict.code;
+    j.path = arena_copy(a, slice_str(r->verdict.path));
+    j.rule = arena_copy(a, slice_str(r->verdict.rule));
+    j.detail = arena_copy(a, slice_str(r->verdict.detail));
+    j.key_id = arena_copy(a, slice_str(r->key_id));
+    j.correlation_id = arena_copy(a, slice_str(r->correlation_id));
+    memcpy(j.digest, r->digest, sizeof j.digest);
+    part->partition->topic->counters.verdict[j.code]++;
+    broker_effect(b, EFFECT_REJECTION)->rejection = j;
+}
+
+/* A batch refused as a whole, before any record was looked at. */
+static void part_reject_batch(struct broker *b, struct produce_part *part, enum verdict_code code,
+                              int16_t error)
+{
+    struct rejection j = part_rejection(b, part);
+    j.code = code;
+    j.detail = slice_str(verdict_cause(code));
+    j.count = part->batch.records_count > 0 ? (uint32_t)part->batch.records_count : 1;
+    part->partition->topic->counters.verdict[code] += j.count;
+    broker_effect(b, EFFECT_REJECTION)->rejection = j;
+    char message[256];
+    snprintf(message, sizeof message, "%s: %s %s", verdict_code_name(code), verdict_cause(code),
+             verdict_remedy(code));
+    part_refuse(b, part, error, message);
+}
+
+/* Refuses the batch and names each refused record. */
+static void part_refuse_records(struct broker *b, struct produce_part *part, int16_t error,
+                                const struct admit_refusal *refusal, size_t n)
+{
+    struct arena *a = &part->row->arena;
+    const struct view_topic *t = part->partition->topic->view;
+    part->record_error = arena_alloc(a, n * sizeof *part->record_error);
+    part->record_errors_n = (int32_t)n;
+    for (size_t i = 0; i < n; i++) {
+        char text[768];
+        verdict_text(&refusal[i].verdict, t->name, t->version, text, sizeof text);
+        part->record_error[i] = wire_produce_response_record_error_default;
+        part->record_error[i].batch_index = refusal[i].batch_index;
+        part->record_error[i].batch_index_error_message = arena_copy(a, slice_str(text));
+        part_reject_record(b, part, &refusal[i]);
+    }
+    struct slice first = part->record_error[0].batch_index_error_message;
+    if (n == 1)
+        part->error_message = arena_strdup(a, first);
+    else
+        part->error_message = arena_printf(a, "%zu records refused; the first: %.*s", n,
+                                           SLICE_FMT(first));
+    part_answer(b, part, error);
+}
+
+/* ---- the pool ---- */
+
+static void part_send_to_pool(struct broker *b, struct produce_part *part)
+{
+    struct admit_job *job = part->job;
+    part->job = NULL;
+    part->state = PART_JUDGING;
+    part->job_id = job->id = ++b->next_job_id;
+    job->now_ms = b->now_ms;
+    idmap_put(&b->judging, job->id, part);
+    b->metrics.judged_batches++;
+    broker_effect(b, EFFECT_JUDGE)->job = job;
+}
+
+static void part_judge(struct broker *b, struct produce_part *part)
+{
+    const struct partition *p = part->partition;
+    const struct conn *c = idmap_get(&b->conns, part->row->conn_id);
+    if (!part->job) {
+        part->job = admit_job_new();
+        part->job->buf = buf_ref(part->row->frame);
+        part->job->batch = part->batch.bytes;
+        snprintf(part->job->principal_text, sizeof part->job->principal_text, "%s",
+                 c ? c->principal : "anonymous");
+        part->job->principal = slice_str(part->job->principal_text);
+    } else {
+        admit_job_again(part->job);
+        view_unref(part->job->view);
+        b->metrics.judged_again++;
+    }
+    part->job->view = view_ref(b->view);
+    part->job->topic = p->topic->view;
+    if (b->judging.n < BROKER_JUDGING_MAX) {
+        part_send_to_pool(b, part);
+        return;
+    }
+    part->state = PART_WAIT_POOL;
+    part->pool_next = NULL;
+    if (b->pool_last)
+        b->pool_last->pool_next = part;
+    else
+        b->pool_first = part;
+    b->pool_last = part;
+}
+
+void produce_judged(struct broker *b, struct admit_job *job)
+{
+    struct produce_part *part = idmap_remove(&b->judging, job->id);
+    while (b->pool_first && b->judging.n < BROKER_JUDGING_MAX) {
+        struct produce_part *next = b->pool_first;
+        b->pool_first = next->pool_next;
+        if (!b->pool_first)
+            b->pool_last = NULL;
+        part_send_to_pool(b, next);
+    }
+    if (!part) { /* its partition was removed meanwhile */
+        admit_job_free(job);
+        return;
+    }
+    part->job = job;
+    part->job_id = 0;
+    part->judged_version = job->view->version;
+    part->judged_governed = job->topic->governed;
+    part->state = PART_JUDGED;
+    produce_kick(b, part->partition);
+}
+
+/* ---- the head of the admission queue ---- */
+
+static bool part_needs_judging(const struct broker *b, const struct produce_part *part)
+{
+    bool governed = part->partition->topic->view->governed;
+    /* Judged under the rules in force, or not governed now and then. */
+    return (governed || part->judged_governed) && part->judged_version != b->view->version;
+}
+
+static void part_append(struct broker *b, struct produce_part *part)
+{
+    struct partition *p = part->partition;
+    struct topic_row *t = p->topic;
+    const struct wire_batch *batch = &part->batch;
+    struct store_batch in = {
+        .buf = part->row->frame,
+        .bytes = batch->bytes,
+        .records_n = batch->records_count,
+        .max_timestamp_ms = batch->max_timestamp,
+        .producer_id = batch->producer_id,
+        .producer_epoch = batch->producer_epoch,
+        .base_sequence = batch->base_sequence,
+    };
+    part->base_offset = store_append(b->store, p->log, &in, p->view->leader_epoch, b->now_ms);
+    part->needed_offset = part->base_offset + batch->records_count;
+    t->counters.batches_in++;
+    t->counters.records_in += (uint64_t)batch->records_count;
+    t->counters.bytes_in += batch->bytes.n;
+    if (t->view->governed)
+        t->counters.verdict[VERDICT_ACCEPTED] += (uint64_t)batch->records_count;
+    part_wait_for_disk(b, part);
+}
+
+/* The verdict is known and it is this batch's turn. The part has left the queue. */
+static void part_decide(struct broker *b, struct produce_part *part)
+{
+    struct partition *p = part->partition;
+    struct admit_job *job = part->job;
+    if (job && job->error) {
+        if (job->refusals_n)
+            part_refuse_records(b, part, job->error, job->refusal, job->refusals_n);
+        else
+            part_refuse(b, part, job->error, job->message);
+        return;
+    }
+    if (store_room(b->store) < part->batch.bytes.n) {
+        part_refuse(b, part, WIRE_E_NOT_ENOUGH_REPLICAS, "the disk has no room now; try again");
+        return;
+    }
+    part_append(b, part);
+    (void)p;
+}
+
+void produce_kick(struct broker *b, struct partition *p)
+{
+    while (p->admission.first && p->admission.first->state == PART_JUDGED) {
+        struct produce_part *part = p->admission.first;
+        if (part_needs_judging(b, part)) {
+            part_judge(b, part); /* keeps its place */
+            return;
+        }
+        part_decide(b, queue_pop(&p->admission));
+    }
+}
+
+/* ---- the door ---- */
+
+/* What can be said without looking at the batch; 0: go on. */
+static int16_t part_check_topic(struct broker *b, struct produce_part *part,
+                                enum verdict_code *code)
+{
+    const struct topic_row *t = part->partition->topic;
+    if (t->closed) {
+        *code = VERDICT_TOPIC_UNGOVERNED;
+        return WIRE_E_POLICY_VIOLATION;
+    }
+    if (t->view->governed && part->acks == 0) {
+        *code = VERDICT_ACKS_REQUIRED;
+        return WIRE_E_POLICY_VIOLATION;
+    }
+    *code = VERDICT_ACCEPTED;
+    if (part->acks == -1 && part->partition->view->isr_n < t->view->min_insync_replicas)
+        return WIRE_E_NOT_ENOUGH_REPLICAS;
+    if (store_room(b->store) == 0)
+        return WIRE_E_NOT_ENOUGH_REPLICAS;
+    return 0;
+}
+
+void produce_admit(struct broker *b, struct produce_part *part, struct slice records)
+{
+    struct partition *p = part->partition;
+    const struct view_topic *t = p->topic->view;
+    struct err why = {0};
+    enum verdict_code code;
+    int16_t error = part_check_topic(b, part, &code);
+    if (error && code != VERDICT_ACCEPTED) {
+        part_reject_batch(b, part, code, error);
+        return;
+    }
+    if (error) {
+        part_refuse(b, part, error, "not enough replicas in sync, or no room on the disk");
+        return;
+    }
+    /* A contract limits records; only a topic without one limits batches. */
+    int64_t max = t->contract ? b->config.max_request_bytes : t->max_message_bytes;
+    error = admit_begin(records, part->row->header.api_version, max, &part->batch, &why);
+    bool plain = !t->governed && wire_batch_codec(&part->batch) == WIRE_CODEC_NONE;
+    if (!error && plain)
+        error = admit_walk(&part->batch, &why);
+    if (error) {
+        part_refuse(b, part, error, why.msg);
+        return;
+    }
+    part->state = PART_JUDGED;
+    if (!plain) {
+        queue_push(&p->admission, part);
+        part_judge(b, part);
+    } else if (p->admission.first) {
+        queue_push(&p->admission, part);
+    } else {
+        part_decide(b, part);
+    }
+}
+
+void produce_explain_unknown(struct broker *b, struct produce_part *part, struct slice topic)
+{
+    if (!topic_was_deleted(b, topic) || view_name_ungoverned(b->view, topic))
+        return;
+    part->error = WIRE_E_POLICY_VIOLATION;
+    part->error_message = arena_printf(&part->row->arena, "%s: topic %.*s was deleted",
+                                       verdict_code_name(VERDICT_TOPIC_DELETED), SLICE_FMT(topic));
+}
+
+void produce_fail_all(struct broker *b, struct partition *p, int16_t error)
+{
+    struct produce_part **at = &b->pool_first;
+    b->pool_last = NULL;
+    while (*at) {
+        if ((*at)->partition == p) {
+            *at = (*at)->pool_next;
+        } else {
+            b->pool_last = *at;
+            at = &(*at)->pool_next;
+        }
+    }
+    while (p->admission.first) {
+        struct produce_part *part = queue_pop(&p->admission);
+        idmap_remove(&b->judging, part->job_id); /* the pool's job comes back to nobody */
+        part->job_id = 0;
+        part_answer(b, part, error);
+    }
+    while (p->ack.first)
+        part_answer(b, queue_pop(&p->ack), error);
+}
