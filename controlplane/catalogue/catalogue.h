@@ -23,6 +23,9 @@ void catalogue_close(struct catalogue *c);
 /* Facts about the running cluster that guards need (records in a topic, ...); NULL: none known. */
 void catalogue_set_report(struct catalogue *c, const struct report *r);
 
+/* The controller's node id for the views to come (-1 unknown): not part of the state. */
+void catalogue_set_controller(struct catalogue *c, int32_t node_id);
+
 /* Computes what a request would do. *facts stays empty when nothing is to be written (refused, a
  * plan, or no change): then *out is the final answer. Otherwise propose *facts through Raft, and the
  * answer is what apply returns. Leaves the state as it was. */
@@ -37,6 +40,8 @@ void catalogue_apply(struct catalogue *c, uint64_t index, struct slice facts,
                      const struct request *prepared, struct result *out, struct bytes *audit_line);
 
 uint64_t catalogue_version(const struct catalogue *c);
+/* Size of the state against CATALOGUE_STATE_MAX_BYTES (catalogue/limits.h), for metrics. */
+size_t catalogue_size_bytes(struct catalogue *c);
 uint64_t catalogue_applied_index(const struct catalogue *c);
 struct audit_head catalogue_audit_head(const struct catalogue *c);
 
@@ -52,7 +57,7 @@ void catalogue_digest(struct catalogue *c, uint8_t out[32]);
 
 /* Queries for the API that the view does not answer; JSON into out. */
 int catalogue_export(struct catalogue *c, struct bytes *out, struct err *err);       /* documents */
-/* Earlier contracts of a topic, newest first. */
+/* The contracts that a topic has had, newest first: JSON objects separated by commas. */
 int catalogue_topic_history(struct catalogue *c, struct slice topic, struct bytes *out, struct err *err);
 
 /* Checks internal relations; for tests after each step. */

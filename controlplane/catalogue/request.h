@@ -37,7 +37,12 @@ struct request {
     uint8_t random[64];          /* entropy from the shell: ids are made of it (decide is pure) */
     bool dry_run;                /* plan: same computation, nothing written */
     uint64_t if_version;         /* 0: any; else the catalogue version must be this (apply) */
-    uint64_t if_resource_version; /* 0: any; UINT64_MAX: must not exist (If-None-Match: *) */
+    /* 0: any; UINT64_MAX: must not exist (If-None-Match: *); else the version (view.h) of the one
+     * resource that the request is about: a DELETE, KEY_*, CONFIG_SET, or an APPLY of one document. */
+    uint64_t if_resource_version;
+    /* true: the principal may change only what belongs to a team that it is a member of. false: an
+     * operator (the cluster's bearer token). */
+    bool owner_checked;
 
     struct request_document *documents; /* REQUEST_APPLY; owned */
     size_t documents_n;
@@ -66,11 +71,12 @@ void request_free(struct request *r);
 struct result {
     uint64_t request_id;
     enum err_code code;       /* ERR_OK, ERR_INVALID (violations), ERR_CONFLICT, ERR_NOT_FOUND, ... */
-    char reason[48];          /* stable code for the API and Kafka: "topic.exists", "if-version", ... */
+    char reason[48];          /* stable code for the API and Kafka: "topic.exists", "if-version", ...;
+                               * "state.moved": decide again (the table: docs/internals/catalogue.md) */
     char message[512];
     uint64_t version;         /* catalogue version after (or of) the decision */
     bool changed;             /* false: nothing had to be done */
-    struct bytes body;        /* JSON: the plan for APPLY, the resource for PUT-like requests; owned */
+    struct bytes body;        /* JSON: the plan (docs/internals/catalogue.md); owned; may be empty */
     struct document_errors violations; /* owned; pointer starts with /documents/<i> */
     int64_t first_producer_id;
     struct topic_id topic_id;

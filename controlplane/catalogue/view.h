@@ -32,10 +32,10 @@ struct view_config {
 struct view_topic {
     struct slice name;
     struct topic_id id;
-    uint64_t version;        /* of this contract or topic: 1, 2, ... */
-    bool governed;           /* has a contract that is enforced */
+    uint64_t version;        /* of this contract or topic: 1, 2, ...; goes on over re-creation */
+    bool governed;           /* a contract that is enforced: mode is not off, nor is governance here */
     bool internal;
-    const struct contract *contract; /* NULL when ungoverned */
+    const struct contract *contract; /* NULL when it has none; set also where mode is off */
     const struct document *document; /* the contract's document; NULL when ungoverned */
     int64_t updated_ms;              /* time of the change that made this version */
     struct schema *schema;           /* the compiled value schema; NULL when ungoverned or bytes */
@@ -48,7 +48,9 @@ struct view_topic {
     enum contract_cleanup cleanup;
     const struct view_config *config; /* set explicitly through Kafka */
     size_t config_n;
-    /* Deleted: kept for a while so that the reason is topic.deleted. */
+    /* Deleted: kept for a while so that the reason is topic.deleted. Not in view.topic; the look-ups
+     * by name (when no topic of that name lives) and by id give it. Name, id, version and updated_ms
+     * (when it was deleted) are set, the rest is zero. */
     bool deleted;
 };
 
@@ -56,7 +58,9 @@ struct view_topic {
 struct view_document {
     enum document_kind kind;
     struct slice name;
-    uint64_t version; /* of this document: 1, 2, ...; the API's ETag */
+    /* The API's ETag: rises with each change and never repeats, also over deletion and re-creation
+     * (it is the catalogue version of the change). */
+    uint64_t version;
     int64_t updated_ms;
     const struct document *document;
 };
@@ -103,7 +107,7 @@ const struct view_key *view_key_by_id(const struct view *v, struct slice kid);
 const struct view_document *view_document_by_name(const struct view *v, enum document_kind kind,
                                                   struct slice name); /* not DOCUMENT_TOPIC */
 const struct view_node *view_node_by_id(const struct view *v, int32_t id);
-/* The producers that `principal` may write as; calls back for each. */
+/* Does the principal belong to a producer that is granted the topic? */
 bool view_principal_may_write(const struct view *v, struct slice principal, struct slice topic);
 bool view_producer_granted(const struct producer *p, struct slice topic);
 /* May an ungoverned topic of this name exist (governance off for the cluster or the prefix)? */
