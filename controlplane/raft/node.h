@@ -29,6 +29,7 @@ enum {
 };
 
 struct raft_node;
+struct raft_files;
 struct raft_message; /* <raft.h>; only the link needs to look inside */
 
 struct raft_node_voter {
@@ -109,9 +110,15 @@ struct raft_node_config {
 
 /* Opens or makes the folder, restores, and joins. All of *config is copied; the strings may go. Errors:
  * ERR_CORRUPT (damaged; the message says what to do), ERR_CONFLICT (another node's folder), ERR_IO,
- * ERR_INVALID. On error nothing runs and *out is NULL. */
+ * ERR_INVALID. On error nothing runs and *out is NULL; handles may still be closing, so let the loop run
+ * once before it is closed. */
 int raft_node_start(struct raft_node **out, uv_loop_t *loop, const struct raft_node_config *config,
                     struct err *e);
+/* The same over files of the caller (raft/files.h), which are borrowed until closed() of
+ * raft_node_stop: for tests that let them fail. config->folder is only named in messages. */
+int raft_node_start_on(struct raft_node **out, uv_loop_t *loop,
+                       const struct raft_node_config *config, struct raft_files *files,
+                       struct err *e);
 
 /* Ends: waits for the disk operation in progress, drops what was not accepted (their done callbacks get
  * RAFT_NODE_UNKNOWN or RAFT_NODE_NOT_APPLIED from inside this call), closes its loop handles and frees
