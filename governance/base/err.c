@@ -32,7 +32,13 @@ int err_wrap(struct err *e, const char *fmt, ...)
     if (n < 0)
         return (int)e->code;
     size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, ": %s", e->msg);
+    size_t room = sizeof text - used; /* at least 1: the NUL */
+    if (room > 3) {
+        size_t length = strnlen(e->msg, room - 3);
+        memcpy(text + used, ": ", 2);
+        memcpy(text + used + 2, e->msg, length);
+        text[used + 2 + length] = '\0';
+    }
     memcpy(e->msg, text, sizeof text);
     return (int)e->code;
 }

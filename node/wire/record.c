@@ -3,29 +3,39 @@
 #include "base/check.h"
 #include "base/codec.h"
 
-/* The readers take (&p, end) and move p; false: cut off or out of range. */
-static bool read_varint(const uint8_t **p, const uint8_t *end, int32_t *out)
+/* The readers take (&p, end) and move p; false: cut off or out of range. Most numbers of a record
+ * take one or two bytes, so these are read without a loop. */
+static inline bool read_number(const uint8_t **p, const uint8_t *end, size_t max_bytes, uint64_t *v)
+{
+    const uint8_t *q = *p;
+    size_t n;
+    if (end - q >= 2 && q[0] < 0x80) {
+        n = 1;
+        *v = q[0];
+    } else if (end - q >= 2 && q[1] < 0x80) {
+        n = 2;
+        *v = (uint64_t)(q[0] & 0x7f) | (uint64_t)q[1] << 7;
+    } else {
+        n = varint_get(q, end, max_bytes, v);
+    }
+    *p = q + n;
+    return n > 0;
+}
+
+static inline bool read_varint(const uint8_t **p, const uint8_t *end, int32_t *out)
 {
     uint64_t v;
-    if (*p < end && **p < 0x80) {
-        v = *(*p)++;
-    } else {
-        size_t n = varint_get(*p, end, 5, &v);
-        if (n == 0)
-            return false;
-        *p += n;
-    }
+    if (!read_number(p, end, 5, &v))
+        return false;
     *out = (int32_t)zigzag_decode(v);
     return true;
 }
 
-static bool read_varlong(const uint8_t **p, const uint8_t *end, int64_t *out)
+static inline bool read_varlong(const uint8_t **p, const uint8_t *end, int64_t *out)
 {
     uint64_t v;
-    size_t n = varint_get(*p, end, 10, &v);
-    if (n == 0)
+    if (!read_number(p, end, 10, &v))
         return false;
-    *p += n;
     *out = zigzag_decode(v);
     return true;
 }
