@@ -30,9 +30,9 @@ enum wire_api_key {
 
 struct wire_api {
     int16_t key;
-    const char *name;       /* "Produce" */
-    int16_t first, last;    /* advertised in ApiVersions */
-    int16_t served_first;   /* versions from here to last are answered, others get error 35 */
+    const char *name;     /* "Produce" */
+    int16_t first, last;  /* advertised in ApiVersions */
+    int16_t served_first; /* versions from here to last are answered, others get error 35 */
     int16_t codec_first, codec_last;
     int16_t flexible_first; /* compact lengths and tagged fields from here */
 };

@@ -94,8 +94,9 @@ void wire_batch_set_log_append_time(uint8_t *p, size_t n, int64_t time_ms);
 /* The uncompressed records of a batch: `b->records` itself without a codec, otherwise decompressed
  * into *scratch (cleared first, kept by the caller while `out` is in use). Errors as in
  * wire_decompress. */
-int wire_batch_records(const struct wire_batch *b, size_t max_bytes, struct wire_codec_scratch *codec,
-                       struct bytes *scratch, struct slice *out, struct err *err);
+int wire_batch_records(const struct wire_batch *b, size_t max_bytes,
+                       struct wire_codec_scratch *codec, struct bytes *scratch, struct slice *out,
+                       struct err *err);
 
 struct wire_record {
     int32_t index;           /* in the batch */
@@ -104,13 +105,13 @@ struct wire_record {
     struct slice key;        /* p == NULL: null */
     struct slice value;      /* p == NULL: null (a tombstone) */
     int32_t headers_count;
-    struct slice headers;    /* encoded; read with wire_header_iter */
-    struct slice bytes;      /* the record with its length */
+    struct slice headers; /* encoded; read with wire_header_iter */
+    struct slice bytes;   /* the record with its length */
 };
 
-/* Walks over uncompressed records; zero-copy. Strict: lengths exact, offset deltas 0, 1, 2, ... when
- * `consecutive` (what producers send; a compacted log has gaps), exactly `count` records and no byte
- * behind the last. */
+/* Walks over uncompressed records; zero-copy. Strict: lengths exact, offset deltas 0, 1, 2, ...
+ * when `consecutive` (what producers send; a compacted log has gaps), exactly `count` records and
+ * no byte behind the last. */
 struct wire_record_iter {
     const uint8_t *p;
     const uint8_t *end;
@@ -145,15 +146,15 @@ bool wire_record_header_find(const struct wire_record *r, const char *name, stru
 
 /* Builds one batch, for clients and tests. */
 struct wire_batch_builder {
-    int codec;                 /* enum wire_codec */
-    bool snappy_raw;           /* with snappy: one raw block instead of xerial's framing */
-    int16_t attributes;        /* further bits; the codec's are added */
-    int64_t producer_id;       /* -1: none */
+    int codec;           /* enum wire_codec */
+    bool snappy_raw;     /* with snappy: one raw block instead of xerial's framing */
+    int16_t attributes;  /* further bits; the codec's are added */
+    int64_t producer_id; /* -1: none */
     int16_t producer_epoch;
     int32_t base_sequence;
     int64_t base_timestamp, max_timestamp;
     int32_t records_count;
-    struct bytes records;      /* owned */
+    struct bytes records; /* owned */
 };
 
 void wire_batch_builder_init(struct wire_batch_builder *bb, int codec);

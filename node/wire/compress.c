@@ -10,7 +10,7 @@
 #include <zstd.h>
 
 /* 64 bytes of output from a 3-byte copy element is the best that snappy's format can do. */
-#define SNAPPY_RATIO_MAX 22
+#define SNAPPY_RATIO_MAX    22
 #define XERIAL_HEADER_BYTES 16
 #define XERIAL_BLOCK_BYTES  (32 * 1024)
 /* Frames that do not tell their size need a window in memory: 8 MiB serves levels up to 19. */
@@ -19,8 +19,8 @@
 #define STEP_MIN_BYTES      4096
 
 struct wire_codec_scratch {
-    ZSTD_DCtx *zstd;  /* owned; made at first use, as the others */
-    LZ4F_dctx *lz4;   /* owned */
+    ZSTD_DCtx *zstd; /* owned; made at first use, as the others */
+    LZ4F_dctx *lz4;  /* owned */
     z_stream zlib;
     bool zlib_ready;
 };
@@ -341,8 +341,8 @@ static int snap_xerial(struct slice in, struct bytes *out, struct err *err)
 static int lz4(struct slice in, struct bytes *out, struct err *err)
 {
     /* Java clients read independent blocks only. */
-    LZ4F_preferences_t prefs = {.frameInfo = {.blockSizeID = LZ4F_max64KB,
-                                              .blockMode = LZ4F_blockIndependent}};
+    LZ4F_preferences_t prefs = {
+        .frameInfo = {.blockSizeID = LZ4F_max64KB, .blockMode = LZ4F_blockIndependent}};
     size_t bound = LZ4F_compressFrameBound(in.n, &prefs);
     bytes_reserve(out, bound);
     size_t n = LZ4F_compressFrame(out->p + out->n, bound, in.p, in.n, &prefs);

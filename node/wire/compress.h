@@ -39,8 +39,8 @@ void wire_codec_scratch_free(struct wire_codec_scratch *s); /* NULL is allowed *
  *   ERR_LIMIT        would pass max_bytes or the ratio
  *   ERR_UNSUPPORTED  unknown codec
  * On an error *out has its former length. */
-int wire_decompress(int codec, struct slice in, size_t max_bytes, struct wire_codec_scratch *scratch,
-                    struct bytes *out, struct err *err);
+int wire_decompress(int codec, struct slice in, size_t max_bytes,
+                    struct wire_codec_scratch *scratch, struct bytes *out, struct err *err);
 
 /* Appends the compressed `in` to *out, for clients and tests; the broker stores bytes as they came.
  * Snappy is written in xerial's framing, as Java clients do. */

@@ -4,6 +4,7 @@
 #include "wire/api.h"
 #include "wire/message.h"
 
+/* clang-format off */
 /* Default values, one object per struct. Arrays default to none. */
 #define STRUCT(sname, about) const struct wire_##sname wire_##sname##_default = {
 #define VALUE(type, name, versions, nullable, tag, dflt, about) .name = dflt,
@@ -52,6 +53,7 @@
         return &object;                                                                            \
     }
 #include "wire/def/all.def"
+/* clang-format on */
 
 const struct wire_struct *wire_describe(int16_t api_key, bool response)
 {
@@ -67,18 +69,19 @@ const struct wire_struct *wire_describe(int16_t api_key, bool response)
 
 const char *wire_type_name(int type)
 {
-    static const char *const name[] = {"bool",   "int8",  "int16",   "int32", "int64", "uuid",
-                                       "string", "bytes", "records", "struct"};
+    static const char *const name[] = {"bool", "int8",   "int16", "int32",   "int64",
+                                       "uuid", "string", "bytes", "records", "struct"};
     ASSERT(type >= 0 && type <= WIRE_TYPE_STRUCT);
     return name[type];
 }
 
 size_t wire_type_size(int type)
 {
-    static const uint8_t size[] = {
-        sizeof(bool),         sizeof(int8_t),       sizeof(int16_t),      sizeof(int32_t),
-        sizeof(int64_t),      16,                   sizeof(struct slice), sizeof(struct slice),
-        sizeof(struct slice), 0};
+    static const uint8_t size[] = {sizeof(bool),         sizeof(int8_t),
+                                   sizeof(int16_t),      sizeof(int32_t),
+                                   sizeof(int64_t),      16,
+                                   sizeof(struct slice), sizeof(struct slice),
+                                   sizeof(struct slice), 0};
     ASSERT(type >= 0 && type <= WIRE_TYPE_STRUCT);
     return size[type];
 }

@@ -32,12 +32,12 @@ struct wire_struct;
 struct wire_field {
     const char *name;
     const char *about;
-    uint8_t type;         /* enum wire_type */
-    uint8_t shape;        /* enum wire_shape */
-    int16_t first, last;  /* versions that have it */
-    int16_t null_first;   /* may be null from here on */
-    int16_t tag;          /* -1: not tagged */
-    uint32_t offset;      /* in the struct */
+    uint8_t type;        /* enum wire_type */
+    uint8_t shape;       /* enum wire_shape */
+    int16_t first, last; /* versions that have it */
+    int16_t null_first;  /* may be null from here on */
+    int16_t tag;         /* -1: not tagged */
+    uint32_t offset;     /* in the struct */
     uint32_t count_offset;
     const struct wire_struct *(*object)(void); /* of WIRE_TYPE_STRUCT */
 };

@@ -236,10 +236,8 @@ int wire_encode_response_cut(int16_t api_key, int16_t version, const void *respo
                              size_t *cuts_n)
 {
     struct wire_cut none;
-    struct writer w = {.out = out,
-                       .version = version,
-                       .cut = cut ? cut : &none,
-                       .cuts_cap = cut ? cuts_cap : 0};
+    struct writer w = {
+        .out = out, .version = version, .cut = cut ? cut : &none, .cuts_cap = cut ? cuts_cap : 0};
     int rv = encode_message(api_key, true, response, &w);
     *cuts_n = rv == 0 ? w.cuts_n : 0;
     return rv;

@@ -29,6 +29,7 @@
 #include "base/slice.h"
 
 /* Structs. */
+/* clang-format off */
 #define WIRE_MEMBER_BOOL(name)    bool name
 #define WIRE_MEMBER_INT8(name)    int8_t name
 #define WIRE_MEMBER_INT16(name)   int16_t name
@@ -54,6 +55,7 @@
     ;                                                                                              \
     extern const struct wire_##sname wire_##sname##_default;
 #include "wire/def/all.def"
+/* clang-format on */
 
 /* Decode the body (what follows the header) of a request or response. `*out` is the message's
  * struct, allocated in `a`. Every count is checked against the bytes that are left before anything
@@ -69,13 +71,12 @@ int wire_decode_response(int16_t api_key, int16_t version, struct slice body, st
 /* Append the body to *out. 0, or ERR_UNSUPPORTED as above, or ERR_LIMIT for a string longer than
  * its length field can say (the output is cut back to where it began). */
 int wire_encode_request(int16_t api_key, int16_t version, const void *request, struct bytes *out);
-int wire_encode_response(int16_t api_key, int16_t version, const void *response,
-                         struct bytes *out);
+int wire_encode_response(int16_t api_key, int16_t version, const void *response, struct bytes *out);
 
 /* A place in an encoded body where the bytes of a RECORDS field belong that were left out. */
 struct wire_cut {
-    size_t at;           /* in out->p: the bytes belong before this position */
-    struct slice records;/* the field as given; only its length was used */
+    size_t at;            /* in out->p: the bytes belong before this position */
+    struct slice records; /* the field as given; only its length was used */
 };
 
 /* As wire_encode_response, but the bytes of non-empty RECORDS fields are neither read nor copied:

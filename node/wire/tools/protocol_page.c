@@ -90,7 +90,8 @@ static void print_message(const char *what, const struct wire_struct *s, const s
     printf("\n### %s %s\n%s `struct wire_%s`\n", api->name, what, s->about, s->name);
     if (s->fields_n == 0)
         return;
-    printf("\n| field | type | versions | null | tag | default | |\n|---|---|---|---|---|---|---|\n");
+    printf(
+        "\n| field | type | versions | null | tag | default | |\n|---|---|---|---|---|---|---|\n");
     print_fields(s, api, 0);
 }
 

@@ -26,8 +26,7 @@ static bool same_file(const char *path, struct slice s, bool exact)
         return true;
     }
     uint8_t *have = malloc(s.n + 1);
-    bool same = f && have && fread(have, 1, s.n + 1, f) == s.n &&
-                slice_eq(slice_of(have, s.n), s);
+    bool same = f && have && fread(have, 1, s.n + 1, f) == s.n && slice_eq(slice_of(have, s.n), s);
     free(have);
     if (f)
         fclose(f);
@@ -85,8 +84,7 @@ static void seed_message(size_t index, int16_t version, bool response)
     bytes_add_u8(&out, (uint8_t)((version - api->codec_first) << 1 | response));
     if ((response ? wire_encode_response : wire_encode_request)(api->key, version, m, &out) != 0)
         exit(3);
-    snprintf(name, sizeof(name), "%s-%d-%s", api->name, version,
-             response ? "response" : "request");
+    snprintf(name, sizeof(name), "%s-%d-%s", api->name, version, response ? "response" : "request");
     keep("message", name, bytes_slice(&out), true);
     bytes_clear(&out);
     if (!response && wire_api_serves(api->key, version)) {

@@ -35,8 +35,8 @@ static void recode(bool response, int16_t key, int16_t version, struct slice in,
     struct err e = {0};
     struct bytes out = {0}, text = {0};
     void *message;
-    int rv = (response ? wire_decode_response : wire_decode_request)(key, version, in, a, &message,
-                                                                     &e);
+    int rv =
+        (response ? wire_decode_response : wire_decode_request)(key, version, in, a, &message, &e);
     if (rv != 0) {
         say_error(&e);
         return;
@@ -95,8 +95,9 @@ static void show_batch(struct slice in)
     if (rv == 0)
         rv = wire_batch_check(&b, &e);
     if (rv == 0) {
-        bytes_printf(&text, "codec=%d count=%d base=%" PRId64 " max=%" PRId64 " pid=%" PRId64
-                            " epoch=%d seq=%d size=%zu",
+        bytes_printf(&text,
+                     "codec=%d count=%d base=%" PRId64 " max=%" PRId64 " pid=%" PRId64
+                     " epoch=%d seq=%d size=%zu",
                      wire_batch_codec(&b), b.records_count, b.base_timestamp, b.max_timestamp,
                      b.producer_id, b.producer_epoch, b.base_sequence, b.bytes.n);
         rv = dump_records(&b, &text, &e);

@@ -148,6 +148,7 @@ static void put_crc(struct bytes *b)
     be32_put(b->p + 17, wire_crc32c(0, b->p + 21, b->n - 21));
 }
 
+/* clang-format off */
 /* One header field changed, CRC made right again: the check finds it. */
 static void header_rules_hold(void **state)
 {
@@ -187,6 +188,8 @@ static void header_rules_hold(void **state)
         bytes_free(&out);
     }
 }
+
+/* clang-format on */
 
 static void every_flipped_bit_is_found(void **state)
 {
@@ -246,6 +249,7 @@ static int walk_hand(const char *text, int32_t count, int32_t last, bool consecu
     return walk(&b, slice_of(raw, n), consecutive, &seen);
 }
 
+/* clang-format off */
 static void record_rules_by_hand(void **state)
 {
     (void)state;
@@ -284,6 +288,8 @@ static void record_rules_by_hand(void **state)
     assert_int_equal(walk_hand("10000000010102" "0001", 1, 0, true), 0); /* header "" = null */
 }
 
+/* clang-format on */
+
 static void crc_vectors(void **state)
 {
     (void)state;
@@ -298,9 +304,10 @@ static void crc_vectors(void **state)
     for (uint8_t i = 0; i < 32; i++)
         b[i] = (uint8_t)(31 - i);
     assert_int_equal(wire_crc32c(0, b, 32), 0x113fdb5c);
-    static const uint8_t scsi_read[48] = {
-        0x01, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0x04, 0,
-        0, 0, 0, 0x14, 0, 0, 0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t scsi_read[48] = {0x01, 0xc0, 0, 0,    0,    0, 0, 0,    0,    0, 0,    0,
+                                          0,    0,    0, 0,    0x14, 0, 0, 0,    0,    0, 0x04, 0,
+                                          0,    0,    0, 0x14, 0,    0, 0, 0x18, 0x28, 0, 0,    0,
+                                          0,    0,    0, 0,    0x02, 0, 0, 0,    0,    0, 0,    0};
     assert_int_equal(wire_crc32c(0, scsi_read, 48), 0xd9963a56);
     assert_int_equal(wire_crc32c_portable(0, scsi_read, 48), 0xd9963a56);
     assert_int_equal(wire_crc32c(0, "123456789", 9), 0xe3069283);

@@ -38,16 +38,16 @@ static void codecs_go_both_ways(void **state)
             bytes_clear(&back);
             bytes_add_str(&back, "before");
             assert_int_equal(wire_compress(c, bytes_slice(&text), &small, &e), 0);
-            assert_int_equal(wire_decompress(c, bytes_slice(&small), size[i],
-                                             i % 2 ? scratch : NULL, &back, &e),
-                             0);
+            assert_int_equal(
+                wire_decompress(c, bytes_slice(&small), size[i], i % 2 ? scratch : NULL, &back, &e),
+                0);
             assert_true(slice_eq(slice_of(back.p + 6, back.n - 6), bytes_slice(&text)));
             if (c != WIRE_CODEC_NONE && size[i] > 4000)
                 assert_true(small.n < size[i]);
             if (size[i] > 0) { /* one byte less room than needed */
-                assert_int_equal(wire_decompress(c, bytes_slice(&small), size[i] - 1, scratch,
-                                                 &back, &e),
-                                 ERR_LIMIT);
+                assert_int_equal(
+                    wire_decompress(c, bytes_slice(&small), size[i] - 1, scratch, &back, &e),
+                    ERR_LIMIT);
                 assert_int_equal(back.n, 6 + size[i]); /* as before */
             }
         }
@@ -124,21 +124,22 @@ static void bombs_end_early(void **state)
         bytes_clear(&small);
         assert_int_equal(wire_compress(c, slice_of(zeros, HUGE), &small, &e), 0);
         bytes_free(&back);
-        assert_int_equal(
-            wire_decompress(c, bytes_slice(&small), 1 << 20, scratch, &back, &e), ERR_LIMIT);
+        assert_int_equal(wire_decompress(c, bytes_slice(&small), 1 << 20, scratch, &back, &e),
+                         ERR_LIMIT);
         assert_true(back.cap <= 4 << 20);
     }
     /* zstd to less than 1 / 1100: also without a bound of the caller's */
     assert_true(small.n * WIRE_RATIO_MAX + WIRE_RATIO_SLACK_BYTES < HUGE);
-    assert_int_equal(wire_decompress(WIRE_CODEC_ZSTD, bytes_slice(&small), SIZE_MAX, scratch,
-                                     &back, &e),
-                     ERR_LIMIT);
+    assert_int_equal(
+        wire_decompress(WIRE_CODEC_ZSTD, bytes_slice(&small), SIZE_MAX, scratch, &back, &e),
+        ERR_LIMIT);
     mem_free(zeros);
     bytes_free(&small);
     bytes_free(&back);
     wire_codec_scratch_free(scratch);
 }
 
+/* clang-format off */
 static void claims_are_not_believed(void **state)
 {
     (void)state;
@@ -169,6 +170,8 @@ static void claims_are_not_believed(void **state)
     bytes_free(&back);
 }
 
+/* clang-format on */
+
 /* Frames without a size, as streaming writers make them; several frames or members in a row. */
 static void streams_are_read(void **state)
 {
@@ -184,8 +187,8 @@ static void streams_are_read(void **state)
     assert_int_equal(ZSTD_compressStream2(z, &out, &in, ZSTD_e_end), 0);
     small.n = out.pos;
     assert_true(ZSTD_getFrameContentSize(small.p, small.n) == ZSTD_CONTENTSIZE_UNKNOWN);
-    assert_int_equal(
-        wire_decompress(WIRE_CODEC_ZSTD, bytes_slice(&small), text.n, NULL, &back, &e), 0);
+    assert_int_equal(wire_decompress(WIRE_CODEC_ZSTD, bytes_slice(&small), text.n, NULL, &back, &e),
+                     0);
     assert_true(slice_eq(bytes_slice(&back), bytes_slice(&text)));
     assert_int_equal(
         wire_decompress(WIRE_CODEC_ZSTD, bytes_slice(&small), text.n - 1, NULL, &back, &e),
@@ -208,8 +211,8 @@ static void streams_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(codecs_go_both_ways),   cmocka_unit_test(damage_is_refused),
-        cmocka_unit_test(bombs_end_early),       cmocka_unit_test(claims_are_not_believed),
+        cmocka_unit_test(codecs_go_both_ways), cmocka_unit_test(damage_is_refused),
+        cmocka_unit_test(bombs_end_early),     cmocka_unit_test(claims_are_not_believed),
         cmocka_unit_test(streams_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,8 +207,8 @@ static void a_flexible_request_by_hand(void **state)
     struct err e = {0};
     void *m;
     arena_init(&a, 0);
-    assert_int_equal(
-        wire_decode_request(WIRE_API_VERSIONS, 3, hex("0261026200", &a), &a, &m, &e), 0);
+    assert_int_equal(wire_decode_request(WIRE_API_VERSIONS, 3, hex("0261026200", &a), &a, &m, &e),
+                     0);
     struct wire_api_versions_request *r = m;
     assert_true(slice_eq_str(r->client_software_name, "a"));
     assert_true(slice_eq_str(r->client_software_version, "b"));
@@ -220,11 +220,12 @@ static void a_flexible_request_by_hand(void **state)
     static const char *const bad[] = {"026102620205000500", "026102620205000400",
                                       "02610262010505ff", "0061", "00026200"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(
-            wire_decode_request(WIRE_API_VERSIONS, 3, hex(bad[i], &a), &a, &m, &e), ERR_INVALID);
+        assert_int_equal(wire_decode_request(WIRE_API_VERSIONS, 3, hex(bad[i], &a), &a, &m, &e),
+                         ERR_INVALID);
     arena_free(&a);
 }
 
+/* clang-format off */
 static void tagged_fields_by_hand(void **state)
 {
     (void)state;
@@ -257,6 +258,8 @@ static void tagged_fields_by_hand(void **state)
     bytes_free(&out);
     arena_free(&a);
 }
+
+/* clang-format on */
 
 static void counts_are_checked_before_memory(void **state)
 {
@@ -353,8 +356,7 @@ static void records_can_be_cut_out(void **state)
     for (int16_t v = 4; v <= 12; v++) {
         struct bytes whole = {0}, parts = {0}, joined = {0};
         assert_int_equal(wire_encode_response(WIRE_FETCH, v, &r, &whole), 0);
-        assert_int_equal(
-            wire_encode_response_cut(WIRE_FETCH, v, &r, &parts, cut, 2, &cuts_n), 0);
+        assert_int_equal(wire_encode_response_cut(WIRE_FETCH, v, &r, &parts, cut, 2, &cuts_n), 0);
         assert_int_equal(cuts_n, 2); /* the empty records need none */
         assert_int_equal(parts.n, whole.n - 8);
         size_t at = 0;
@@ -366,8 +368,8 @@ static void records_can_be_cut_out(void **state)
         bytes_add(&joined, parts.p + at, parts.n - at);
         assert_true(slice_eq(bytes_slice(&joined), bytes_slice(&whole)));
         bytes_clear(&parts);
-        assert_int_equal(
-            wire_encode_response_cut(WIRE_FETCH, v, &r, &parts, cut, 1, &cuts_n), ERR_LIMIT);
+        assert_int_equal(wire_encode_response_cut(WIRE_FETCH, v, &r, &parts, cut, 1, &cuts_n),
+                         ERR_LIMIT);
         bytes_free(&whole);
         bytes_free(&parts);
         bytes_free(&joined);
@@ -408,6 +410,7 @@ static void headers_go_both_ways(void **state)
     }
 }
 
+/* clang-format off */
 static void bad_headers_are_refused(void **state)
 {
     (void)state;
@@ -438,6 +441,8 @@ static void bad_headers_are_refused(void **state)
     assert_int_equal(body.n, 0);
     arena_free(&a);
 }
+
+/* clang-format on */
 
 int main(void)
 {

@@ -29,8 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rv = (response ? wire_encode_response : wire_encode_request)(api->key, version, m, &out);
         ASSERT(rv == 0);
         ASSERT(out.n <= size - 2); /* lengths are written in the shortest way */
-        rv = (response ? wire_decode_response : wire_decode_request)(
-            api->key, version, bytes_slice(&out), &a, &back, &e);
+        rv = (response ? wire_decode_response
+                       : wire_decode_request)(api->key, version, bytes_slice(&out), &a, &back, &e);
         if (rv == 0) {
             message_dump(s, version, m, &one);
             message_dump(s, version, back, &two);
