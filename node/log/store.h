@@ -85,7 +85,8 @@ uint64_t store_room(const struct store *s);
 void store_flush(struct store *s, int64_t now_ms, struct disk_ops *ops);
 /* A completion. status 0 or -errno. After a failed journal write or sync the store is dead:
  * store_failed; the process must end (design 6.7). ENOSPC on segments stops appends (store_room 0)
- * until space returns. Calls back once per plog whose stable offset or start offset moved. */
+ * until space returns. Calls back once per plog whose stable offset or start offset moved; the
+ * callback may read, but not change the store. */
 typedef void (*store_moved)(void *arg, struct plog *p);
 void store_done(struct store *s, uint64_t op_id, int status, int64_t now_ms, struct disk_ops *ops,
                 store_moved moved, void *arg);
@@ -124,6 +125,10 @@ int plog_read(struct store *s, struct plog *p, int64_t offset, uint64_t max_byte
               int64_t below_offset /* INT64_MAX: stable */, struct plog_range *out, struct err *err);
 /* Checks the CRC of each batch of a range and marks it verified; ERR_CORRUPT: never serve it. */
 int plog_verify(struct store *s, struct plog *p, const struct plog_range *r, struct err *err);
+/* The same in two steps, for a thread of its own: the check uses nothing but the disk; the mark is
+ * the owner's, after the check has succeeded. */
+int plog_range_check(struct disk *disk, const struct plog_range *r, struct err *err);
+void plog_range_verified(struct plog *p, const struct plog_range *r);
 /* ListOffsets by time: first offset whose timestamp >= ms, exact; -1 none. */
 int plog_find_time(struct store *s, struct plog *p, int64_t ms, int64_t *offset, int64_t *timestamp_ms,
                    struct err *err);
