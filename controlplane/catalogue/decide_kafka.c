@@ -63,7 +63,7 @@ static bool check_new_topic(struct plan *p)
     const struct request *r = p->r;
     struct result *out = p->out;
     char why[128];
-    if (!topic_name_ok(r->name, why)) {
+    if (!catalogue_name_ok(r->name, why)) {
         outcome_set(out, ERR_INVALID, "name.invalid", "%s", why);
         return false;
     }

@@ -45,7 +45,7 @@ void decide_key_add(struct plan *p)
         return;
     }
     char why[128];
-    if (!topic_name_ok(key.id, why) || key.id.n > 32) {
+    if (!catalogue_name_ok(key.id, why) || key.id.n > 32) {
         plan_violation(p, -1, "name.invalid", "/id",
                        "a key id has 1 to 32 of the characters A-Z a-z 0-9 . _ -");
         return;

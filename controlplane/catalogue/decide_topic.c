@@ -9,7 +9,7 @@
 
 /* --- names, ids, rows ---------------------------------------------------------------------------- */
 
-bool topic_name_ok(struct slice name, char why[128])
+bool catalogue_name_ok(struct slice name, char why[128])
 {
     if (name.n == 0 || name.n > 249) {
         snprintf(why, 128, "a topic name has 1 to 249 characters, this one %zu", name.n);
@@ -160,7 +160,7 @@ static void check_references(struct plan *p, int index, const struct contract *k
 static void check_name(struct plan *p, int index, struct slice name)
 {
     char why[128];
-    if (!topic_name_ok(name, why)) {
+    if (!catalogue_name_ok(name, why)) {
         plan_violation(p, index, "name.invalid", "/name", "%s", why);
         return;
     }

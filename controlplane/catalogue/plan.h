@@ -101,7 +101,7 @@ void plan_producer_delete(struct plan *p, const struct view_document *d);
 void plan_document_delete(struct plan *p, int index, const struct view_document *d);
 
 /* Shared by the contract's and Kafka's ways to a topic. */
-bool topic_name_ok(struct slice name, char why[128]);
+bool catalogue_name_ok(struct slice name, char why[128]);
 /* Name of a living topic that differs from `name` only in '.' and '_', or NULL slice. */
 struct slice topic_collision(struct plan *p, struct slice name);
 void topic_put_claim(struct plan *p, struct slice name);

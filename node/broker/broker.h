@@ -122,6 +122,9 @@ void broker_step(struct broker *b, const struct event *ev, int64_t now_ms, struc
 int64_t broker_deadline_ms(const struct broker *b); /* when the next EVENT_TICK is needed */
 void broker_check_invariants(const struct broker *b);
 
+/* Requests of a connection that are not answered yet: the shell reads no further beyond a limit. */
+uint32_t broker_conn_pending(const struct broker *b, uint64_t conn);
+
 /* Facts for report, status and metrics; called on the broker's thread. */
 void broker_report(const struct broker *b, int64_t now_ms, struct arena *a, struct report *out);
 void broker_metrics(const struct broker *b, struct bytes *out); /* Prometheus text */

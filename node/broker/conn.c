@@ -344,3 +344,9 @@ void conn_request(struct broker *b, uint64_t id, struct buf *frame)
     }
     row_begin(b, row);
 }
+
+uint32_t broker_conn_pending(const struct broker *b, uint64_t conn)
+{
+    const struct conn *c = idmap_get(&b->conns, conn);
+    return c ? c->pending : 0;
+}

@@ -30,6 +30,7 @@ enum {
     FDCACHE_WRITE_MAX = 256,         /* by each writer thread */
     FDCACHE_DISK_MAX = 64,           /* by the synchronous disk */
     WRITER_IOV = 512,                /* parts of one pwritev */
+    READER_CHUNK_BYTES = 256 * 1024, /* of a cold range at a time */
 
     LOG_LINES_PER_S = 2000,          /* further lines of the second are counted, not written */
     LOG_LINE_BYTES = 8192,

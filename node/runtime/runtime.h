@@ -4,7 +4,8 @@
  *
  *   runtime_new    binds the listener, opens the broker (recovery), on the caller's thread
  *   runtime_run    starts the threads with the first view
- *   runtime_stop   stops accepting, finishes what is under way, flushes, joins
+ *   runtime_stop   stops accepting, finishes what is under way, flushes, joins the threads
+ *   runtime_free   when nobody calls it any more
  *
  * Upward it knows only the hooks below; main connects them to the control plane. */
 #ifndef RUNTIME_RUNTIME_H
@@ -54,7 +55,9 @@ void runtime_ask_report(struct runtime *rt, void (*call)(void *arg, const struct
 /* The same with the node's metrics (broker and runtime) as Prometheus text. */
 void runtime_ask_metrics(struct runtime *rt, void (*call)(void *arg, struct slice text), void *arg);
 
-/* Stops in order within grace_ms and frees. Nothing acknowledged is lost either way. */
+/* Stops in order within grace_ms. Nothing acknowledged is lost either way. Answers and views that
+ * still come are thrown away. */
 void runtime_stop(struct runtime *rt, unsigned grace_ms);
+void runtime_free(struct runtime *rt);
 
 #endif

@@ -1,6 +1,6 @@
 /* The configuration table, its file, its flags, and the documents made from it. */
-#include "main/config.h"
-#include "main/config_key.h"
+#include "main/conf.h"
+#include "main/conf_key.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,8 +18,8 @@ static int load(struct config *c, const char *text, struct err *err)
     int fd = mkstemp(path);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
-    config_defaults(c);
-    int rc = config_load(c, path, err);
+    conf_defaults(c);
+    int rc = conf_load(c, path, err);
     unlink(path);
     return rc;
 }
@@ -29,15 +29,15 @@ static void test_defaults(void **state)
     (void)state;
     struct config c;
     struct err err;
-    config_defaults(&c);
+    conf_defaults(&c);
     assert_int_equal(c.node, 1);
     assert_true(c.governance);
     assert_int_equal(c.segment_bytes, 1 << 30);
     assert_int_equal(c.idle_timeout_ms, 600000);
     assert_string_equal(c.kafka_listen, "127.0.0.1:9092");
-    assert_int_equal(config_check(&c, &err), ERR_INVALID); /* data is missing */
+    assert_int_equal(conf_check(&c, &err), ERR_INVALID); /* data is missing */
     strcpy(c.data, "/x");
-    assert_int_equal(config_check(&c, &err), 0);
+    assert_int_equal(conf_check(&c, &err), 0);
 }
 
 static void test_file(void **state)
@@ -91,8 +91,8 @@ static void test_bad_files(void **state)
     }
     struct config c;
     struct err err;
-    config_defaults(&c);
-    assert_int_equal(config_load(&c, "/nowhere/writ.conf", &err), ERR_IO);
+    conf_defaults(&c);
+    assert_int_equal(conf_load(&c, "/nowhere/writ.conf", &err), ERR_IO);
 }
 
 static void test_flags(void **state)
@@ -105,8 +105,8 @@ static void test_flags(void **state)
     assert_int_equal(write(fd, "node: 3\nmemory: 64MiB\n", 22), 22);
     close(fd);
     char *argv[] = {"--memory=100MiB", "--config", path, "--data", "/d"};
-    config_defaults(&c);
-    assert_int_equal(config_args(&c, 5, argv, &err), 0);
+    conf_defaults(&c);
+    assert_int_equal(conf_args(&c, 5, argv, &err), 0);
     assert_int_equal(c.node, 3);
     assert_int_equal(c.memory_bytes, 100 << 20); /* a flag beats the file wherever it stands */
     assert_string_equal(c.data, "/d");
@@ -115,7 +115,7 @@ static void test_flags(void **state)
     static const char *const message[] = {"needs a value", "unexpected argument", "did you mean data",
                                           "--node"};
     for (int i = 0; i < 4; i++) {
-        assert_true(config_args(&c, wrong[i][1] ? 2 : 1, wrong[i], &err) < 0);
+        assert_true(conf_args(&c, wrong[i][1] ? 2 : 1, wrong[i], &err) < 0);
         assert_non_null(strstr(err.msg, message[i]));
     }
 }
@@ -138,19 +138,19 @@ static void test_check(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct config c;
         struct err err;
-        config_defaults(&c);
+        conf_defaults(&c);
         strcpy(c.data, "/d");
-        assert_int_equal(config_set(&c, slice_str(bad[i].key), slice_str(bad[i].value), &err), 0);
-        assert_true(config_check(&c, &err) < 0);
+        assert_int_equal(conf_set(&c, slice_str(bad[i].key), slice_str(bad[i].value), &err), 0);
+        assert_true(conf_check(&c, &err) < 0);
         if (!strstr(err.msg, bad[i].message))
             fail_msg("for %s: %s", bad[i].value, err.msg);
     }
     struct config c;
     struct err err;
-    config_defaults(&c);
+    conf_defaults(&c);
     strcpy(c.data, "/d");
     strcpy(c.voters, "1@127.0.0.1:9292");
-    assert_int_equal(config_check(&c, &err), 0);
+    assert_int_equal(conf_check(&c, &err), 0);
 }
 
 static void test_addresses(void **state)
@@ -158,13 +158,13 @@ static void test_addresses(void **state)
     (void)state;
     char host[256];
     int port;
-    assert_true(config_address("a.b:0", host, &port));
+    assert_true(conf_address("a.b:0", host, &port));
     assert_int_equal(port, 0);
-    assert_true(config_address("[fe80::1]:9092", host, &port));
+    assert_true(conf_address("[fe80::1]:9092", host, &port));
     assert_string_equal(host, "fe80::1");
     static const char *const bad[] = {"", ":", ":1", "a:", "a:b", "a:1b", "a:-1", "[]:1", "[a:1", "a:123456"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(config_address(bad[i], host, &port));
+        assert_false(conf_address(bad[i], host, &port));
 }
 
 static void same_as_file(const char *name, struct bytes *want)
@@ -189,9 +189,9 @@ static void test_documents_are_up_to_date(void **state)
 {
     (void)state;
     struct bytes text = {0};
-    config_markdown(&text);
+    conf_markdown(&text);
     same_as_file("docs/configuration.md", &text);
-    config_sample(&text);
+    conf_sample(&text);
     same_as_file("deploy/writ.conf.sample", &text);
 }
 
@@ -202,14 +202,14 @@ static void test_sample_loads(void **state)
     struct config c;
     struct err err;
     struct bytes text = {0};
-    config_sample(&text);
+    conf_sample(&text);
     assert_int_equal(load(&c, bytes_cstr(&text), &err), 0);
-    assert_int_equal(config_check(&c, &err), 0);
+    assert_int_equal(conf_check(&c, &err), 0);
     bytes_clear(&text);
-    config_help(&text);
-    for (size_t i = 0; i < config_keys_n; i++)
-        if (config_keys[i].key)
-            assert_non_null(strstr(bytes_cstr(&text), config_keys[i].key));
+    conf_help(&text);
+    for (size_t i = 0; i < conf_keys_n; i++)
+        if (conf_keys[i].key)
+            assert_non_null(strstr(bytes_cstr(&text), conf_keys[i].key));
     bytes_free(&text);
 }
 

@@ -1,10 +1,10 @@
 /* The inside of the configuration table, for those who describe it. */
-#ifndef MAIN_CONFIG_KEY_H
-#define MAIN_CONFIG_KEY_H
+#ifndef MAIN_CONF_KEY_H
+#define MAIN_CONF_KEY_H
 
-#include "main/config.h"
+#include "main/conf.h"
 
-enum config_type {
+enum conf_type {
     CONFIG_TEXT,
     CONFIG_ADDRESS,
     CONFIG_BOOL,
@@ -13,10 +13,10 @@ enum config_type {
     CONFIG_DURATION,
 };
 
-struct config_key {
+struct conf_key {
     const char *section; /* a heading, and nothing else is set */
     const char *key;
-    enum config_type type;
+    enum conf_type type;
     size_t offset, size;
     const char *fallback; /* text of the default */
     int64_t least, most;
@@ -24,7 +24,7 @@ struct config_key {
     const char *help;
 };
 
-extern const struct config_key config_keys[];
-extern const size_t config_keys_n;
+extern const struct conf_key conf_keys[];
+extern const size_t conf_keys_n;
 
 #endif

@@ -1,8 +1,8 @@
 /* The table itself: KEY(key, field, type, default, least, most, sample, help). Types: TEXT ADDRESS BOOL
  * NUMBER SIZE DURATION. Bounds are in the type's base unit (bytes, milliseconds); for TEXT and
  * ADDRESS they are lengths. */
-#ifndef MAIN_CONFIG_TABLE_H
-#define MAIN_CONFIG_TABLE_H
+#ifndef MAIN_CONF_TABLE_H
+#define MAIN_CONF_TABLE_H
 
 #define KIB(n) ((int64_t)(n) << 10)
 #define MIB(n) ((int64_t)(n) << 20)

@@ -1,9 +1,9 @@
-#include "main/config.h"
+#include "main/conf.h"
 
 #include "base/check.h"
 #include "base/codec.h"
-#include "main/config_table.h"
-#include "main/config_key.h"
+#include "main/conf_table.h"
+#include "main/conf_key.h"
 #include "runtime/logger.h"
 
 #include <stdio.h>
@@ -23,14 +23,14 @@
      .help = (help_)},
 #define AS_SECTION(title_) {.section = (title_)},
 
-const struct config_key config_keys[] = {CONFIG_KEYS(AS_SECTION, AS_KEY)};
-const size_t config_keys_n = sizeof config_keys / sizeof *config_keys;
+const struct conf_key conf_keys[] = {CONFIG_KEYS(AS_SECTION, AS_KEY)};
+const size_t conf_keys_n = sizeof conf_keys / sizeof *conf_keys;
 
-static const struct config_key *find(struct slice key)
+static const struct conf_key *find(struct slice key)
 {
-    for (size_t i = 0; i < config_keys_n; i++)
-        if (config_keys[i].key && slice_eq_str(key, config_keys[i].key))
-            return &config_keys[i];
+    for (size_t i = 0; i < conf_keys_n; i++)
+        if (conf_keys[i].key && slice_eq_str(key, conf_keys[i].key))
+            return &conf_keys[i];
     return NULL;
 }
 
@@ -38,12 +38,12 @@ static int unknown(struct slice key, struct err *err)
 {
     const char *nearest = NULL;
     unsigned least = 0;
-    for (size_t i = 0; i < config_keys_n; i++) {
-        if (!config_keys[i].key)
+    for (size_t i = 0; i < conf_keys_n; i++) {
+        if (!conf_keys[i].key)
             continue;
-        unsigned d = text_distance(key, slice_str(config_keys[i].key));
+        unsigned d = text_distance(key, slice_str(conf_keys[i].key));
         if (!nearest || d < least) {
-            nearest = config_keys[i].key;
+            nearest = conf_keys[i].key;
             least = d;
         }
     }
@@ -74,7 +74,7 @@ static bool parse_number(struct slice v, int64_t *out)
     return *end == 0;
 }
 
-static void bound_text(const struct config_key *k, int64_t v, char out[TIME_TEXT_SIZE])
+static void bound_text(const struct conf_key *k, int64_t v, char out[TIME_TEXT_SIZE])
 {
     if (k->type == CONFIG_SIZE)
         size_text(v, out);
@@ -84,7 +84,7 @@ static void bound_text(const struct config_key *k, int64_t v, char out[TIME_TEXT
         snprintf(out, TIME_TEXT_SIZE, "%lld", (long long)v);
 }
 
-static int set_number(struct config *c, const struct config_key *k, struct slice v, struct err *err)
+static int set_number(struct config *c, const struct conf_key *k, struct slice v, struct err *err)
 {
     static const char *const what[] = {[CONFIG_NUMBER] = "a whole number",
                                        [CONFIG_SIZE] = "a size such as 64KiB or 1GiB",
@@ -107,7 +107,7 @@ static int set_number(struct config *c, const struct config_key *k, struct slice
     return 0;
 }
 
-static int set_text(struct config *c, const struct config_key *k, struct slice v, struct err *err)
+static int set_text(struct config *c, const struct conf_key *k, struct slice v, struct err *err)
 {
     if ((int64_t)v.n < k->least || (int64_t)v.n > k->most || v.n >= k->size)
         return err_set(err, ERR_INVALID, "%s: the text is %s", k->key,
@@ -117,14 +117,14 @@ static int set_text(struct config *c, const struct config_key *k, struct slice v
     to[v.n] = 0;
     char host[256];
     int port;
-    if (k->type == CONFIG_ADDRESS && *to && !config_address(to, host, &port))
+    if (k->type == CONFIG_ADDRESS && *to && !conf_address(to, host, &port))
         return err_set(err, ERR_INVALID, "%s: \"%s\" is not host:port or [address]:port", k->key, to);
     return 0;
 }
 
-int config_set(struct config *c, struct slice key, struct slice value, struct err *err)
+int conf_set(struct config *c, struct slice key, struct slice value, struct err *err)
 {
-    const struct config_key *k = find(key);
+    const struct conf_key *k = find(key);
     if (!k)
         return unknown(key, err);
     switch (k->type) {
@@ -144,15 +144,15 @@ int config_set(struct config *c, struct slice key, struct slice value, struct er
     UNREACHABLE();
 }
 
-void config_defaults(struct config *c)
+void conf_defaults(struct config *c)
 {
     *c = (struct config){0};
-    for (size_t i = 0; i < config_keys_n; i++) {
-        const struct config_key *k = &config_keys[i];
+    for (size_t i = 0; i < conf_keys_n; i++) {
+        const struct conf_key *k = &conf_keys[i];
         struct err err;
         if (!k->key || !*k->fallback)
             continue;
-        int rc = config_set(c, slice_str(k->key), slice_str(k->fallback), &err);
+        int rc = conf_set(c, slice_str(k->key), slice_str(k->fallback), &err);
         ASSERT(rc == 0);
     }
 }
@@ -181,7 +181,7 @@ static int take_flag(int argc, char **argv, int i, struct slice *key, struct sli
     return 2;
 }
 
-int config_args(struct config *c, int argc, char **argv, struct err *err)
+int conf_args(struct config *c, int argc, char **argv, struct err *err)
 {
     /* Two passes: a flag beats the file wherever --config stands. */
     for (int pass = 0; pass < 2; pass++) {
@@ -193,8 +193,8 @@ int config_args(struct config *c, int argc, char **argv, struct err *err)
             bool file = slice_eq_str(key, "config");
             int rc = 0;
             if (file && pass == 0)
-                rc = config_load(c, (const char *)value.p, err);
-            else if (!file && pass == 1 && (rc = config_set(c, key, value, err)))
+                rc = conf_load(c, (const char *)value.p, err);
+            else if (!file && pass == 1 && (rc = conf_set(c, key, value, err)))
                 err_wrap(err, "--%.*s", SLICE_FMT(key));
             if (rc)
                 return rc;
@@ -204,7 +204,7 @@ int config_args(struct config *c, int argc, char **argv, struct err *err)
     return 0;
 }
 
-bool config_address(const char *text, char host[256], int *port)
+bool conf_address(const char *text, char host[256], int *port)
 {
     const char *colon = strrchr(text, ':');
     if (!colon || colon == text || !colon[1] || strlen(colon + 1) > 5 ||
@@ -239,7 +239,7 @@ static int check_voters(const struct config *c, struct err *err)
         int port;
         long id = strtol(v, &end, 10);
         if (end == v || *end != '@' || id < 1 || id > INT32_MAX ||
-            !config_address(end + 1, host, &port))
+            !conf_address(end + 1, host, &port))
             return err_set(err, ERR_INVALID, "voters: \"%s\" is not id@host:port", v);
         mine |= id == c->node;
     }
@@ -254,7 +254,7 @@ static int check_voters(const struct config *c, struct err *err)
     return 0;
 }
 
-int config_check(const struct config *c, struct err *err)
+int conf_check(const struct config *c, struct err *err)
 {
     enum log_level level;
     if (!*c->data)

@@ -1,9 +1,9 @@
 /* The table as text: --help, docs/configuration.md, deploy/writ.conf.sample. */
-#include "main/config_key.h"
+#include "main/conf_key.h"
 
 enum { HELP_COLUMN = 30, HELP_WIDTH = 98, SAMPLE_WIDTH = 98 };
 
-static const char *type_name(enum config_type type)
+static const char *type_name(enum conf_type type)
 {
     static const char *const name[] = {[CONFIG_TEXT] = "text",         [CONFIG_ADDRESS] = "host:port",
                                        [CONFIG_BOOL] = "on|off",       [CONFIG_NUMBER] = "number",
@@ -30,7 +30,7 @@ static void wrap(struct bytes *out, const char *text, const char *prefix, size_t
     bytes_add_u8(out, '\n');
 }
 
-void config_help(struct bytes *out)
+void conf_help(struct bytes *out)
 {
     char prefix[HELP_COLUMN + 1];
     memset(prefix, ' ', HELP_COLUMN);
@@ -38,8 +38,8 @@ void config_help(struct bytes *out)
     bytes_add_str(out, "usage: writ serve [--config FILE] [--key value]...\n\n"
                        "Runs a node. Keys are the same in the file (key: value) and as flags; "
                        "flags win.\n");
-    for (size_t i = 0; i < config_keys_n; i++) {
-        const struct config_key *k = &config_keys[i];
+    for (size_t i = 0; i < conf_keys_n; i++) {
+        const struct conf_key *k = &conf_keys[i];
         if (k->section) {
             bytes_printf(out, "\n%s\n", k->section);
             continue;
@@ -60,10 +60,10 @@ void config_help(struct bytes *out)
     }
 }
 
-void config_markdown(struct bytes *out)
+void conf_markdown(struct bytes *out)
 {
     bytes_add_str(out,
-                  "<!-- Made from node/main/config_table.h by `writ check-config --print markdown`. "
+                  "<!-- Made from node/main/conf_table.h by `writ check-config --print markdown`. "
                   "Do not edit. -->\n# Configuration\n"
                   "`writ serve --config FILE` reads a file of `key: value` lines (YAML); each key is "
                   "also a flag (`--key value`), and flags win over the file. Unknown keys are refused. "
@@ -71,8 +71,8 @@ void config_markdown(struct bytes *out)
                   "defaults: [deploy/writ.conf.sample](../deploy/writ.conf.sample).\n\n"
                   "Sizes are bytes or carry a unit (`64KiB`, `1GiB`), durations carry one (`500ms`, "
                   "`30s`, `5m`, `7d`).\n");
-    for (size_t i = 0; i < config_keys_n; i++) {
-        const struct config_key *k = &config_keys[i];
+    for (size_t i = 0; i < conf_keys_n; i++) {
+        const struct conf_key *k = &conf_keys[i];
         if (k->section) {
             bytes_printf(out, "\n## %s\n| key | type | default | |\n|---|---|---|---|\n", k->section);
             continue;
@@ -83,13 +83,13 @@ void config_markdown(struct bytes *out)
     }
 }
 
-void config_sample(struct bytes *out)
+void conf_sample(struct bytes *out)
 {
     bytes_add_str(out, "# Configuration of a Writ node: key: value, all keys with their defaults.\n"
-                       "# Made from node/main/config_table.h by `writ check-config --print sample`.\n"
+                       "# Made from node/main/conf_table.h by `writ check-config --print sample`.\n"
                        "# Reference: docs/configuration.md\n");
-    for (size_t i = 0; i < config_keys_n; i++) {
-        const struct config_key *k = &config_keys[i];
+    for (size_t i = 0; i < conf_keys_n; i++) {
+        const struct conf_key *k = &conf_keys[i];
         if (k->section) {
             bytes_printf(out, "\n# ---- %s ----\n", k->section);
             continue;

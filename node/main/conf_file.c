@@ -1,6 +1,6 @@
 /* The configuration file: one YAML mapping of plain values, read as libyaml's events so that each
  * message has its line. */
-#include "main/config.h"
+#include "main/conf.h"
 
 #include "base/mem.h"
 
@@ -61,7 +61,7 @@ static int read_pair(struct reader *r, struct config *c, char **seen, size_t *se
     if (r->event.type != YAML_SCALAR_EVENT)
         return bad(r, "a value must be plain text, not a list or a mapping");
     struct err err;
-    rc = config_set(c, slice_str(name), scalar(&r->event), &err);
+    rc = conf_set(c, slice_str(name), scalar(&r->event), &err);
     if (rc)
         err_set(r->err, err.code, "%s:%zu: %s", r->path, line, err.msg);
     return rc;
@@ -105,7 +105,7 @@ static int read_stream(struct reader *r, struct config *c)
     return rc;
 }
 
-int config_load(struct config *c, const char *path, struct err *err)
+int conf_load(struct config *c, const char *path, struct err *err)
 {
     FILE *f = fopen(path, "r");
     if (!f)

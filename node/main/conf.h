@@ -1,8 +1,8 @@
 /* The one configuration table. From it come the flags of `writ serve` (each key is --key), the file's
  * keys (flat YAML, key: value), `--help`, docs/configuration.md and deploy/writ.conf.sample; the last
- * two are checked by a test. A new key is one line in config_table.h. */
-#ifndef MAIN_CONFIG_H
-#define MAIN_CONFIG_H
+ * two are checked by a test. A new key is one line in conf_table.h. */
+#ifndef MAIN_CONF_H
+#define MAIN_CONF_H
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -31,22 +31,22 @@ struct config {
     int64_t stop_grace_ms;
 };
 
-void config_defaults(struct config *c);
+void conf_defaults(struct config *c);
 /* One key; value as it stands in the file or after the flag. The message names the nearest key. */
-int config_set(struct config *c, struct slice key, struct slice value, struct err *err);
+int conf_set(struct config *c, struct slice key, struct slice value, struct err *err);
 /* A file of flat YAML. Messages start with path:line. */
-int config_load(struct config *c, const char *path, struct err *err);
+int conf_load(struct config *c, const char *path, struct err *err);
 /* `--config FILE` first, wherever it stands, then the other flags (--key value or --key=value).
  * argv[0] is the first argument. */
-int config_args(struct config *c, int argc, char **argv, struct err *err);
+int conf_args(struct config *c, int argc, char **argv, struct err *err);
 /* What must hold between keys. */
-int config_check(const struct config *c, struct err *err);
+int conf_check(const struct config *c, struct err *err);
 
 /* "host:port", "[::1]:port"; false when it is not one. */
-bool config_address(const char *text, char host[256], int *port);
+bool conf_address(const char *text, char host[256], int *port);
 
-void config_help(struct bytes *out);     /* for --help */
-void config_markdown(struct bytes *out); /* docs/configuration.md */
-void config_sample(struct bytes *out);   /* deploy/writ.conf.sample */
+void conf_help(struct bytes *out);     /* for --help */
+void conf_markdown(struct bytes *out); /* docs/configuration.md */
+void conf_sample(struct bytes *out);   /* deploy/writ.conf.sample */
 
 #endif
