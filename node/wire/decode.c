@@ -12,6 +12,7 @@ struct reader {
     const uint8_t *p;
     const uint8_t *end;
     struct arena *arena;
+    size_t budget_bytes; /* left of WIRE_DECODE_MAX_BYTES */
     struct err *err;
     int16_t version;
     bool flexible;
@@ -27,6 +28,14 @@ static size_t left_bytes(const struct reader *r)
 static int short_input(struct reader *r, const struct wire_field *f)
 {
     return err_set(r->err, ERR_INVALID, "%s: the request ends too early", f->name);
+}
+
+static uint8_t *take_memory(struct reader *r, size_t size_bytes)
+{
+    if (size_bytes > r->budget_bytes)
+        return NULL;
+    r->budget_bytes -= size_bytes;
+    return arena_try_alloc(r->arena, size_bytes);
 }
 
 static int read_uvarint(struct reader *r, uint32_t *out)
@@ -152,7 +161,7 @@ static int decode_many(struct reader *r, const struct wire_field *f, uint8_t *ou
                        left_bytes(r));
     const struct wire_struct *s = f->type == WIRE_TYPE_STRUCT ? f->object() : NULL;
     size_t size = s ? s->size_bytes : wire_type_size(f->type);
-    uint8_t *element = arena_try_alloc(r->arena, (size_t)n * size);
+    uint8_t *element = take_memory(r, (size_t)n * size);
     if (!element)
         return err_set(r->err, ERR_LIMIT, "%s: %d elements need more memory than one request may",
                        f->name, (int)n);
@@ -173,7 +182,7 @@ static int decode_pointer(struct reader *r, const struct wire_field *f, uint8_t 
     int8_t mark = (int8_t)*r->p++;
     if (mark < 0)
         return 0;
-    uint8_t *object = arena_try_alloc(r->arena, s->size_bytes);
+    uint8_t *object = take_memory(r, s->size_bytes);
     if (!object)
         return err_set(r->err, ERR_LIMIT, "%s: no memory left for this request", f->name);
     memcpy(out + f->offset, &object, sizeof(object));
@@ -265,6 +274,7 @@ static int decode_message(int16_t api_key, int16_t version, bool response, struc
         .p = body.p,
         .end = body.n ? body.p + body.n : body.p,
         .arena = a,
+        .budget_bytes = WIRE_DECODE_MAX_BYTES,
         .err = err ? err : &ignored,
         .version = version,
         .flexible = wire_api_is_flexible(api_key, version),

@@ -57,12 +57,16 @@
 #include "wire/def/all.def"
 /* clang-format on */
 
+/* What the arrays and structs of one message may take in memory, whatever the arena would give: the
+ * struct of a topic is up to twenty times as large as the shortest bytes that name one. */
+#define WIRE_DECODE_MAX_BYTES (16u << 20)
+
 /* Decode the body (what follows the header) of a request or response. `*out` is the message's
  * struct, allocated in `a`. Every count is checked against the bytes that are left before anything
  * is allocated; unknown tagged fields are skipped; bytes after the last field are refused.
  *   ERR_UNSUPPORTED  api or version outside the codec's range (wire_api_codec_has)
  *   ERR_INVALID      the bytes break the format; the message names the field
- *   ERR_LIMIT        the arena's limit would be passed */
+ *   ERR_LIMIT        WIRE_DECODE_MAX_BYTES or the arena's limit would be passed */
 int wire_decode_request(int16_t api_key, int16_t version, struct slice body, struct arena *a,
                         void **out, struct err *err);
 int wire_decode_response(int16_t api_key, int16_t version, struct slice body, struct arena *a,

@@ -286,6 +286,17 @@ static void counts_are_checked_before_memory(void **state)
     assert_int_equal(wire_decode_request(WIRE_METADATA, 1, bytes_slice(&many), &a, &m, &e),
                      ERR_LIMIT);
     assert_true(a.used_bytes <= 4096);
+    arena_free(&a);
+    /* and the decoder has a bound of its own */
+    arena_init(&a, 0);
+    bytes_clear(&many);
+    bytes_add_be32(&many, 1000000);
+    bytes_reserve(&many, 2000000);
+    memset(many.p + many.n, 0, 2000000);
+    many.n += 2000000;
+    assert_int_equal(wire_decode_request(WIRE_METADATA, 1, bytes_slice(&many), &a, &m, &e),
+                     ERR_LIMIT);
+    assert_true(a.used_bytes <= WIRE_DECODE_MAX_BYTES + 4096);
     bytes_free(&many);
     arena_free(&a);
 }
