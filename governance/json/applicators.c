@@ -166,13 +166,16 @@ static bool compile_dependents(struct compiler *c, const struct place *at, struc
         return true;
     for (size_t k = 0; k < 2; k++) {
         uint32_t value = k == 0 ? keyword(at, words[0], JSON_DRAFT_2019, JSON_DRAFT_2020)
-                                : keyword(at, words[1], JSON_DRAFT_4, JSON_DRAFT_7);
+                                : keyword(at, words[1], JSON_DRAFT_4, JSON_DRAFT_2020);
         if (value == JSON_NONE)
             continue;
         if (!must_be(c, at, value, words[k], JSON_OBJECT))
             return false;
-        uint32_t count = at->doc->node[value].count;
-        o->dependents = arena_zalloc(&c->program->arena, count, sizeof *o->dependents);
+        struct dependent_required *list = arena_zalloc(
+            &c->program->arena, o->dependents_n + at->doc->node[value].count, sizeof *list);
+        if (o->dependents_n > 0)
+            memcpy(list, o->dependents, o->dependents_n * sizeof *list);
+        o->dependents = list;
         for (uint32_t i = json_first(at->doc, value); i != JSON_NONE;
              i = json_sibling(at->doc, value, i + 1)) {
             if (k == 1 && json_type(at->doc, i + 1) != JSON_ARRAY)
@@ -370,10 +373,12 @@ static bool compile_conditions(struct compiler *c, const struct place *at)
     return true;
 }
 
+/* The older dependencies, a schema or a list of names for each property, stay in force in the later
+ * drafts too: leaving them out without a word would accept what the author refuses. */
 static bool compile_dependent_schemas(struct compiler *c, const struct place *at, const char *name,
-                                      enum json_dialect from, enum json_dialect to)
+                                      enum json_dialect from, bool lists)
 {
-    uint32_t value = keyword(at, name, from, to);
+    uint32_t value = keyword(at, name, from, JSON_DRAFT_2020);
     if (value == JSON_NONE)
         return true;
     if (!must_be(c, at, value, name, JSON_OBJECT))
@@ -381,7 +386,7 @@ static bool compile_dependent_schemas(struct compiler *c, const struct place *at
     for (uint32_t i = json_first(at->doc, value); i != JSON_NONE;
          i = json_sibling(at->doc, value, i + 1)) {
         uint32_t rule;
-        if (to == JSON_DRAFT_7 && json_type(at->doc, i + 1) == JSON_ARRAY)
+        if (lists && json_type(at->doc, i + 1) == JSON_ARRAY)
             continue; /* a list of names: see compile_dependents */
         if (!schema_at(c, at, i + 1, name, &rule))
             return false;
@@ -402,9 +407,8 @@ bool compile_ops(struct compiler *c, const struct place *at, struct rule *r)
     bool only_ref = at->resource->dialect <= JSON_DRAFT_7 && c->ops_n > 0;
     if (!only_ref && (!compile_all_of(c, at) || !compile_conditions(c, at) ||
                       !compile_dependent_schemas(c, at, "dependentSchemas", JSON_DRAFT_2019,
-                                                 JSON_DRAFT_2020) ||
-                      !compile_dependent_schemas(c, at, "dependencies", JSON_DRAFT_4,
-                                                 JSON_DRAFT_7) ||
+                                                 false) ||
+                      !compile_dependent_schemas(c, at, "dependencies", JSON_DRAFT_4, true) ||
                       !compile_branches(c, at, "anyOf", OP_ANY) ||
                       !compile_branches(c, at, "oneOf", OP_ONE)))
         return false;

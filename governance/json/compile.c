@@ -94,18 +94,17 @@ bool pattern_for(struct compiler *c, const struct place *at, uint32_t node, stru
     return true;
 }
 
-/* A schema without $schema is read as 2020-12. Words that only older drafts know would then be
- * ignored without a sound, so they are refused. */
+/* A schema without $schema is read as 2020-12. A word that only older drafts know would then be
+ * ignored without a sound, so it is refused. */
 static bool check_guess(struct compiler *c, const struct place *at)
 {
-    static const char *const old[] = {"additionalItems", "dependencies"};
-    for (size_t i = 0; at->resource->guessed && i < 2; i++) {
-        uint32_t value = json_get(at->doc, at->node, old[i]);
-        if (value != JSON_NONE)
-            return compile_fail(c, ERR_INVALID, at->document, value, old[i],
-                                "is of older drafts; say in $schema which one is meant");
-    }
-    return true;
+    if (!at->resource->guessed)
+        return true;
+    uint32_t value = json_get(at->doc, at->node, "additionalItems");
+    if (value == JSON_NONE)
+        return true;
+    return compile_fail(c, ERR_INVALID, at->document, value, "additionalItems",
+                        "is of older drafts; say in $schema which one is meant");
 }
 
 static bool compile_schema(struct compiler *c, const struct work *w)

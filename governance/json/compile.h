@@ -22,6 +22,7 @@ struct resource {
     enum json_dialect dialect;
     bool guessed;    /* no $schema said the dialect */
     bool validation; /* the vocabulary of assertions is in force */
+    bool formats;    /* "format" asserts */
 };
 
 struct anchor {

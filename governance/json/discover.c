@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
+
 enum shape { SHAPE_SCHEMA, SHAPE_LIST, SHAPE_MAP, SHAPE_ITEMS, SHAPE_DEPENDENCIES };
 
 static const struct {
@@ -123,6 +125,20 @@ enum json_dialect dialect_of(struct slice uri)
     return JSON_DIALECT_DEFAULT;
 }
 
+/* Whether the vocabulary of that name, of whichever draft, is listed. */
+static bool has_vocabulary(const struct json_doc *doc, uint32_t list, const char *name)
+{
+    static const char *const bases[] = {"https://json-schema.org/draft/2019-09/vocab/",
+                                        "https://json-schema.org/draft/2020-12/vocab/"};
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        char uri[128];
+        snprintf(uri, sizeof uri, "%s%s", bases[i], name);
+        if (json_get(doc, list, uri) != JSON_NONE)
+            return true;
+    }
+    return false;
+}
+
 /* A metaschema among the references: its dialect, and whether it has the assertions. */
 static bool custom_dialect(struct compiler *c, struct slice uri, struct resource *r)
 {
@@ -140,10 +156,8 @@ static bool custom_dialect(struct compiler *c, struct slice uri, struct resource
         r->dialect = dialect;
         uint32_t vocabulary = json_get(&d->doc, 0, "$vocabulary");
         if (json_type(&d->doc, vocabulary) == JSON_OBJECT) {
-            const char *name = dialect == JSON_DRAFT_2019
-                                   ? "https://json-schema.org/draft/2019-09/vocab/validation"
-                                   : "https://json-schema.org/draft/2020-12/vocab/validation";
-            r->validation = json_get(&d->doc, vocabulary, name) != JSON_NONE;
+            r->validation = has_vocabulary(&d->doc, vocabulary, "validation");
+            r->formats |= has_vocabulary(&d->doc, vocabulary, "format-assertion");
         }
         return true;
     }
@@ -306,7 +320,10 @@ static bool discover_one(struct compiler *c, uint32_t document, uint32_t node, u
 static bool root_resource(struct compiler *c, uint32_t document, uint32_t *resource)
 {
     struct document *d = &c->documents[document];
-    struct resource r = {.document = document, .uri = d->name, .validation = true};
+    struct resource r = {.document = document,
+                         .uri = d->name,
+                         .validation = true,
+                         .formats = c->options->check_formats};
     if (document > 0) { /* a reference without $schema speaks as the schema that names it */
         r.dialect = c->resources[0]->dialect;
         r.guessed = c->resources[0]->guessed;

@@ -213,7 +213,7 @@ static bool compile_string(struct compiler *c, const struct place *at, struct ru
     uint32_t format = keyword(at, "format", JSON_DRAFT_4, JSON_DRAFT_2020);
     if (format != JSON_NONE && json_type(at->doc, format) != JSON_STRING)
         return compile_fail(c, ERR_INVALID, at->document, format, "format", "must be a string");
-    if (format != JSON_NONE && c->options->check_formats)
+    if (format != JSON_NONE && at->resource->formats)
         s.format = format_find(json_string(at->doc, format, &c->arena), &s.format_name);
     if (s.min_length > 0 || s.max_length != UINT64_MAX || s.pattern || s.format) {
         struct rule_string *copy = arena_alloc(&c->program->arena, sizeof *copy);
