@@ -106,17 +106,30 @@ void effects_free(struct effects *fx)
 
 /* ---- the store ---- */
 
+/* The store may not be changed while it calls: the partitions are remembered. */
 static void broker_moved(void *arg, struct plog *log)
 {
     struct broker *b = arg;
     struct partition *p = plog_user(log);
-    if (!p)
-        return; /* a replica whose topic the view does not know */
-    produce_moved(b, p);
-    if (p->waiters)
-        fetch_moved(b, p);
-    if (p->deletes)
-        delete_records_moved(b, p);
+    if (!p || p->moved)
+        return; /* a replica whose topic the view does not know; or known already */
+    p->moved = true;
+    p->moved_next = b->moved;
+    b->moved = p;
+}
+
+static void broker_after_moves(struct broker *b)
+{
+    while (b->moved) {
+        struct partition *p = b->moved;
+        b->moved = p->moved_next;
+        p->moved = false;
+        produce_moved(b, p);
+        if (p->waiters)
+            fetch_moved(b, p);
+        if (p->deletes)
+            delete_records_moved(b, p);
+    }
 }
 
 /* Everything that waits goes into one journal group; the operations become effects. */
@@ -148,8 +161,10 @@ static void broker_tick(struct broker *b)
             (struct request_row *)((char *)d - offsetof(struct request_row, deadline));
         row->handler->expire(b, row);
     }
-    if (b->now_ms >= store_deadline_ms(b->store))
+    if (b->now_ms >= store_deadline_ms(b->store)) {
         store_tick(b->store, b->now_ms, &b->ops, broker_moved, b);
+        broker_after_moves(b);
+    }
 }
 
 static void broker_route(struct broker *b, const struct event *ev)
@@ -168,6 +183,7 @@ static void broker_route(struct broker *b, const struct event *ev)
         break;
     case EVENT_DISK_DONE:
         store_done(b->store, ev->id, ev->status, b->now_ms, &b->ops, broker_moved, b);
+        broker_after_moves(b);
         break;
     case EVENT_JUDGED:
         produce_judged(b, ev->job);

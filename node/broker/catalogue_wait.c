@@ -99,15 +99,31 @@ void catalogue_free_all(struct broker *b)
     }
 }
 
+/* Reasons of the catalogue that Kafka has an error for. */
+static const struct {
+    const char *reason;
+    int16_t error;
+} reasons[] = {
+    {"topic.exists", WIRE_E_TOPIC_ALREADY_EXISTS},
+    {"topic.unknown", WIRE_E_UNKNOWN_TOPIC_OR_PARTITION},
+    {"topic.governed", WIRE_E_POLICY_VIOLATION},
+    {"topic.ungoverned", WIRE_E_POLICY_VIOLATION},
+    {"name.invalid", WIRE_E_INVALID_TOPIC_EXCEPTION},
+    {"name.collision", WIRE_E_INVALID_TOPIC_EXCEPTION},
+    {"partitions.invalid", WIRE_E_INVALID_PARTITIONS},
+    {"partitions.shrink", WIRE_E_INVALID_PARTITIONS},
+    {"replication.invalid", WIRE_E_INVALID_REPLICATION_FACTOR},
+    {"replicas.too-many", WIRE_E_INVALID_REPLICATION_FACTOR},
+    {"config.invalid", WIRE_E_INVALID_CONFIG},
+};
+
 int16_t catalogue_error(const struct result *r)
 {
-    struct slice reason = slice_str(r->reason);
     if (r->code == ERR_OK)
         return 0;
-    if (slice_eq_str(reason, "topic.exists"))
-        return WIRE_E_TOPIC_ALREADY_EXISTS;
-    if (slice_eq_str(reason, "config.invalid"))
-        return WIRE_E_INVALID_CONFIG;
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (slice_eq_str(slice_str(r->reason), reasons[i].reason))
+            return reasons[i].error;
     switch (r->code) {
     case ERR_NOT_FOUND:
         return WIRE_E_UNKNOWN_TOPIC_OR_PARTITION;
@@ -117,7 +133,7 @@ int16_t catalogue_error(const struct result *r)
     case ERR_UNSUPPORTED:
         return WIRE_E_POLICY_VIOLATION;
     case ERR_UNAVAILABLE:
-        return WIRE_E_NOT_CONTROLLER; /* retriable in every client */
+        return WIRE_E_NOT_CONTROLLER; /* retried by every client */
     case ERR_INVALID:
     case ERR_CONFLICT:
         return WIRE_E_INVALID_REQUEST;

@@ -41,7 +41,7 @@ static int16_t create_check(const struct broker *b, const struct request_row *ro
         *message = "the topic is named twice in this request";
         return WIRE_E_INVALID_REQUEST;
     }
-    if (!topic_name_ok(t->name)) {
+    if (!topic_name_valid(t->name)) {
         *message = "a topic name has 1 to 249 characters of a-z A-Z 0-9 . _ -";
         return WIRE_E_INVALID_TOPIC_EXCEPTION;
     }

@@ -34,7 +34,7 @@ static bool describe_topic(struct request_row *row, struct describe_page *page, 
     *o = wire_describe_topic_partitions_response_topic_default;
     o->name = name;
     if (!t) {
-        o->error_code = topic_name_ok(name) ? WIRE_E_UNKNOWN_TOPIC_OR_PARTITION
+        o->error_code = topic_name_valid(name) ? WIRE_E_UNKNOWN_TOPIC_OR_PARTITION
                                             : WIRE_E_INVALID_TOPIC_EXCEPTION;
         return true;
     }

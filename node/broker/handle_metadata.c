@@ -70,7 +70,7 @@ static void metadata_one(struct broker *b, struct request_row *row, int32_t i,
     else if (work && work->error[i])
         o->error_code = work->error[i];
     else
-        o->error_code = topic_name_ok(in->name) ? WIRE_E_UNKNOWN_TOPIC_OR_PARTITION
+        o->error_code = topic_name_valid(in->name) ? WIRE_E_UNKNOWN_TOPIC_OR_PARTITION
                                                 : WIRE_E_INVALID_TOPIC_EXCEPTION;
 }
 
@@ -115,7 +115,7 @@ static bool metadata_may_create(const struct broker *b, const struct request_row
 {
     const struct wire_metadata_request *req = row->request;
     return b->config.auto_create_topics && req->allow_auto_topic_creation && name.p &&
-           !topic_by_name(b, name) && topic_name_ok(name) && view_name_ungoverned(b->view, name);
+           !topic_by_name(b, name) && topic_name_valid(name) && view_name_ungoverned(b->view, name);
 }
 
 static struct request *metadata_create_request(const struct broker *b, struct slice name)

@@ -155,6 +155,8 @@ struct partition {
     struct produce_queue ack;       /* appended, or duplicates of what is */
     struct fetch_part *waiters;
     struct delete_part *deletes;    /* DeleteRecords that wait for the journal */
+    bool moved;                     /* on the broker's list of partitions whose offsets moved */
+    struct partition *moved_next;
 };
 
 /* ---- Waiting for the catalogue ---- */
@@ -187,6 +189,7 @@ struct broker {
     size_t free_rows_n;
     uint64_t next_row_id;
     struct deadlines deadlines;
+    struct partition *moved;   /* within a step only */
     struct request_row *dirty; /* fetches to look at again before the step ends */
 
     struct map topics_by_name; /* -> struct topic_row */
@@ -354,7 +357,7 @@ struct node_address {
 size_t nodes_alive(const struct broker *b, struct arena *a, struct node_address **out);
 
 /* Kafka's rule: 1 to 249 of a-z A-Z 0-9 . _ -, and neither "." nor "..". */
-bool topic_name_ok(struct slice name);
+bool topic_name_valid(struct slice name);
 /* Did a topic of this name exist until lately? */
 bool topic_was_deleted(const struct broker *b, struct slice name);
 /* Settles a part whose topic this node does not know: 3, or 44 for one that was deleted. */

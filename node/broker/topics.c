@@ -51,7 +51,7 @@ bool topic_admin_refused(const struct broker *b, struct slice name, const char *
     return true;
 }
 
-bool topic_name_ok(struct slice name)
+bool topic_name_valid(struct slice name)
 {
     if (name.n == 0 || name.n > BROKER_TOPIC_NAME_MAX || slice_eq_str(name, ".") ||
         slice_eq_str(name, ".."))
