@@ -14,11 +14,15 @@
 #include "runtime/logger.h"
 #include "runtime/thread.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -263,6 +267,25 @@ static void stop(struct node *n)
     folder_close(&n->folder);
 }
 
+/* systemd's readiness protocol (sd_notify(3)): one datagram to the socket it names. */
+static void tell_supervisor(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    if (!path || (*path != '/' && *path != '@') || strlen(path) >= sizeof sa.sun_path)
+        return;
+    memcpy(sa.sun_path, path, strlen(path));
+    if (*path == '@')
+        sa.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    if (fd < 0)
+        return;
+    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sa, n) < 0)
+        log_event(LOG_WARN, "main", "supervisor was not told", LOG_T("why", strerror(errno)));
+    close(fd);
+}
+
 static void wait_for_signal(void)
 {
     sigset_t set;
@@ -325,8 +348,10 @@ int serve(const struct config *config)
                   LOG_T("cluster_id", n->folder.cluster_id), LOG_T("kafka", n->kafka_address),
                   LOG_T("admin", n->admin_url), LOG_T("data", n->folder.path),
                   LOG_I("took_us", (thread_clock_ns() - n->started_ns) / 1000));
+        tell_supervisor("READY=1");
         wait_for_signal();
         n->stopping = true;
+        tell_supervisor("STOPPING=1");
     }
     stop(n);
     if (!rc)
