@@ -180,9 +180,15 @@ void api_openapi(struct api_ctx *x)
     json_put_raw(&w, SLICE_LIT("[{\"token\":[]}]"));
     json_name(&w, "tags");
     json_put_raw(&w,
-                 SLICE_LIT("[{\"name\":\"topics\"},{\"name\":\"teams\"},{\"name\":\"producers\"},"
-                           "{\"name\":\"policies\"},{\"name\":\"changes\"},{\"name\":\"schemas\"},"
-                           "{\"name\":\"nodes\"},{\"name\":\"audit\"},{\"name\":\"node\"}]"));
+                 SLICE_LIT("[{\"name\":\"topics\",\"description\":\"Topics and their contracts\"},"
+                           "{\"name\":\"teams\",\"description\":\"Who answers for what\"},"
+                           "{\"name\":\"producers\",\"description\":\"Who may write, with which keys\"},"
+                           "{\"name\":\"policies\",\"description\":\"Rules over contracts\"},"
+                           "{\"name\":\"changes\",\"description\":\"Several documents as one change\"},"
+                           "{\"name\":\"schemas\",\"description\":\"Payloads against schemas\"},"
+                           "{\"name\":\"nodes\",\"description\":\"The cluster's nodes\"},"
+                           "{\"name\":\"audit\",\"description\":\"What was changed, what was refused\"},"
+                           "{\"name\":\"node\",\"description\":\"The node that answers\"}]"));
     put_paths(x, &w);
     json_name(&w, "components");
     json_put_raw(&w, slice_of(components, sizeof components));

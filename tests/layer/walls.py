@@ -49,7 +49,7 @@ ROOM_CALLS = {
     # and read by the C library in the "C" locale that no room changes.
     "base": r"malloc calloc realloc free abort write __errno_location",
     # Byte functions of libraries: no I/O, no state but what the caller holds.
-    "json": r"pcre2_\w+_8",
+    "json": r"pcre2_\w+_8 __u?(mod|div)ti3 __umodti3",
     "sign": r"crypto_\w+ sodium_\w+ SHA256\w* EVP_\w+ CRYPTO_\w+",
     "policy": r"pcre2_\w+_8 crypto_\w+ SHA256\w* EVP_\w+",
     "audit": r"SHA256\w* EVP_\w+ crypto_\w+",
@@ -57,6 +57,7 @@ ROOM_CALLS = {
     "catalogue": r"sqlite3_\w+ ZSTD_\w+ SHA256\w* EVP_\w+ crypto_\w+ free",
     "api": r"SHA256\w* CRYPTO_memcmp",
     "wire": r"(in|de)flate\w* crc32 snappy_\w+ LZ4\w+ ZSTD_\w+ XXH\w+",
+    "log": r"strerror",  # the words for an errno that a disk operation returned
     "admit": r"SHA256\w* EVP_\w+",
     "broker": r"SHA256\w* EVP_\w+",
 }
