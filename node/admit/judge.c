@@ -20,7 +20,7 @@ static bool judge_find_key(void *arg, struct slice kid, struct judge_key *out)
 static void judge_fail(struct admit_job *job, int16_t error, const char *message)
 {
     job->error = error;
-    snprintf(job->message, sizeof job->message, "%s", message);
+    snprintf(job->message, sizeof job->message, "%.*s", (int)sizeof job->message - 1, message);
 }
 
 static int16_t judge_error_of(int code)
