@@ -19,6 +19,7 @@ find_package(Threads REQUIRED)
 
 add_compile_definitions(_GNU_SOURCE WRIT_VERSION="${PROJECT_VERSION}")
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
+                    -Wno-format-truncation # messages are cut to their field on purpose
                     -fno-strict-aliasing -fno-common -fstack-protector-strong)
 # x86-64 with SSE4.2 is the floor: CRC32C has an instruction there.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
