@@ -102,8 +102,19 @@ static void describe_configs_begin(struct broker *b, struct request_row *row)
     struct wire_describe_configs_response resp = wire_describe_configs_response_default;
     resp.results_n = req->resources_n;
     resp.results = arena_alloc(&row->arena, (size_t)req->resources_n * sizeof *resp.results);
-    for (int32_t i = 0; i < req->resources_n; i++)
-        describe_one(b, row, &req->resources[i], &resp.results[i]);
+    for (int32_t i = 0; i < req->resources_n; i++) {
+        struct wire_describe_configs_response_result *o = &resp.results[i];
+        /* A few bytes of the request ask for kilobytes of the answer, so their number is bounded. */
+        if (req->resources_n <= BROKER_ADMIN_TOPICS_MAX) {
+            describe_one(b, row, &req->resources[i], o);
+            continue;
+        }
+        *o = wire_describe_configs_response_result_default;
+        o->resource_type = req->resources[i].resource_type;
+        o->resource_name = req->resources[i].resource_name;
+        o->error_code = WIRE_E_INVALID_REQUEST;
+        o->error_message = SLICE_LIT("too many resources in one request");
+    }
     row_answer(b, row, &resp);
 }
 

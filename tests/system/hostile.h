@@ -20,6 +20,8 @@ struct hostile {
 bool expect(struct hostile *h, bool good, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 struct kafka_client *hostile_connect(struct hostile *h); /* ends the program when refused */
+/* The honest connection writes a record and reads it back, soon. */
+void hostile_check_honest(struct hostile *h, const char *after);
 void hostile_make_batch(int codec, int n, struct bytes *out);
 
 enum outcome { OUTCOME_CLOSED, OUTCOME_ANSWERED, OUTCOME_SILENT };
