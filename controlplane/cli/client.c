@@ -11,21 +11,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int parse_unix(struct client_target *t, const char *path, struct err *err)
-{
-    if (path[0] == '\0' || strlen(path) >= sizeof t->socket)
-        return err_set(err, ERR_INVALID, "the path of the Unix socket is empty or too long: %s",
-                       path);
-    (void)snprintf(t->socket, sizeof t->socket, "%s", path);
-    return 0;
-}
-
 int client_target_parse(struct client_target *t, const char *server, struct err *err)
 {
-    t->host[0] = t->socket[0] = '\0';
+    t->host[0] = '\0';
     (void)snprintf(t->port, sizeof t->port, "9192");
-    if (strncmp(server, "unix:", 5) == 0)
-        return parse_unix(t, server + 5, err);
     if (strncmp(server, "https://", 8) == 0)
         return err_set(err, ERR_UNSUPPORTED, "TLS to the admin API is not built yet: %s", server);
     const char *p = strncmp(server, "http://", 7) == 0 ? server + 7 : server;
@@ -58,11 +47,8 @@ int client_target_parse(struct client_target *t, const char *server, struct err 
 
 static const char *where(const struct client_target *t, char out[400])
 {
-    if (t->socket[0] != '\0')
-        (void)snprintf(out, 400, "unix:%s", t->socket);
-    else
-        (void)snprintf(out, 400, strchr(t->host, ':') != NULL ? "http://[%s]:%s" : "http://%s:%s",
-                       t->host, t->port);
+    (void)snprintf(out, 400, strchr(t->host, ':') != NULL ? "http://[%s]:%s" : "http://%s:%s",
+                   t->host, t->port);
     return out;
 }
 
@@ -109,12 +95,6 @@ static int try_connect(int family, const struct sockaddr *address, socklen_t n)
 
 static int connect_to(const struct client_target *t, int *fd, struct err *err)
 {
-    if (t->socket[0] != '\0') {
-        struct sockaddr_un a = {.sun_family = AF_UNIX};
-        memcpy(a.sun_path, t->socket, sizeof a.sun_path);
-        *fd = try_connect(AF_UNIX, (const struct sockaddr *)&a, sizeof a);
-        return *fd >= 0 ? 0 : unreachable(t, strerror(errno), err);
-    }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
     int rc = getaddrinfo(t->host, t->port, &hints, &list);
     if (rc != 0)
@@ -222,10 +202,9 @@ int client_call(const struct client_target *t, const char *method, const char *p
     if (rc != 0)
         return rc;
     int64_t deadline_ms = clock_monotonic_ms() + CLI_ANSWER_TIMEOUT_MS;
-    const char *host = t->socket[0] != '\0' ? "localhost" : t->host;
     bytes_printf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n"
                         "Accept: application/json\r\nUser-Agent: writ/" WRIT_VERSION "\r\n",
-                 method, path, host);
+                 method, path, t->host);
     if (t->token[0] != '\0')
         bytes_printf(&head, "Authorization: Bearer %s\r\n", t->token);
     if (body != NULL)
@@ -243,5 +222,20 @@ int client_call(const struct client_target *t, const char *method, const char *p
     (void)close(fd);
     bytes_free(&head);
     bytes_free(&raw);
+    return rc;
+}
+
+int client_status(const char *folder, struct bytes *answer, struct err *err)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int n = snprintf(a.sun_path, sizeof a.sun_path, "%s/status.sock", folder);
+    if (n < 0 || (size_t)n >= sizeof a.sun_path)
+        return err_set(err, ERR_INVALID, "%s: the path is too long for a Unix socket", folder);
+    int fd = try_connect(AF_UNIX, (const struct sockaddr *)&a, sizeof a);
+    if (fd < 0)
+        return err_set(err, ERR_UNAVAILABLE, "no node runs on %s: %s", folder, strerror(errno));
+    struct client_target t = {.host = "status.sock"};
+    int rc = receive_all(&t, fd, clock_monotonic_ms() + CLI_CONNECT_TIMEOUT_MS, answer, err);
+    (void)close(fd);
     return rc;
 }

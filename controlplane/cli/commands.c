@@ -7,7 +7,7 @@ const struct cli_option cli_remote_options[] = {
     {"server", 0, "URL", "the node's admin address (default: WRIT_SERVER, the context file, or "
                          "http://127.0.0.1:9192)"},
     {"token-file", 0, "FILE", "holds the bearer token (default: WRIT_TOKEN or the context file)"},
-    {"data", 0, "DIR", "a node's data folder on this machine: its Unix socket and its token"},
+    {"data", 0, "DIR", "a node's data folder on this machine: tells its address and its token"},
     END_OF_OPTIONS,
 };
 const struct cli_option cli_format_options[] = {

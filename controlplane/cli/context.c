@@ -70,8 +70,7 @@ static int context_file(struct client_target *t, bool want_server, bool want_tok
     }
     /* The file's token is for the file's server; it is not shown to another. */
     want_token &= own.port[0] == '\0' ||
-                  (strcmp(own.host, t->host) == 0 && strcmp(own.port, t->port) == 0 &&
-                   strcmp(own.socket, t->socket) == 0);
+                  (strcmp(own.host, t->host) == 0 && strcmp(own.port, t->port) == 0);
     if (rc == 0 && want_token && cJSON_IsString(token))
         rc = token_take(t, token->valuestring, strlen(token->valuestring), path);
     else if (rc == 0 && want_token && cJSON_IsString(file))
@@ -84,13 +83,23 @@ static int context_file(struct client_target *t, bool want_server, bool want_tok
 static int data_folder(struct client_target *t, const char *folder)
 {
     char path[4096];
-    (void)snprintf(path, sizeof path, "unix:%s/admin.sock", folder);
-    int rc = server_take(t, path);
+    struct bytes status = {0};
+    struct err err;
+    if (client_status(folder, &status, &err) != 0) {
+        bytes_free(&status);
+        return cli_fail(CLI_UNREACHABLE, "%s", err.msg);
+    }
+    cJSON *json = cJSON_ParseWithLength((const char *)status.p, status.n);
+    const char *admin = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "admin"));
+    int rc = admin != NULL ? server_take(t, admin)
+                           : cli_fail(CLI_UNREACHABLE, "the node on %s does not tell its address",
+                                      folder);
     (void)snprintf(path, sizeof path, "%s/token", folder);
-    if (rc == 0 && access(path, F_OK) != 0)
-        return cli_fail(CLI_UNREACHABLE, "%s is not the data folder of a node that has started",
-                        folder);
-    return rc != 0 ? rc : token_read(t, path);
+    if (rc == 0)
+        rc = token_read(t, path);
+    cJSON_Delete(json);
+    bytes_free(&status);
+    return rc;
 }
 
 int context_target(const struct cli *c, struct client_target *t)
