@@ -131,9 +131,24 @@ static struct leaf_topic *make_topic(struct catalogue *c, struct slice name,
     return leaf;
 }
 
+/* Leaves that are new and that are no longer, as far as they are few. */
+enum { MOVED_FEW = 16 };
+struct moved {
+    const struct view_topic *came[MOVED_FEW], *went[MOVED_FEW];
+    size_t came_n, went_n; /* may be more than are stored */
+};
+
+static void move(const struct view_topic *t, const struct view_topic **list, size_t *n)
+{
+    if (*n < MOVED_FEW)
+        list[*n] = t;
+    ++*n;
+}
+
 /* Merges the old array with the touched names, both sorted. */
 static struct part_topics *build_topics(struct catalogue *c, const struct part_topics *old,
-                                        const struct touched *t, const struct request *prepared)
+                                        const struct touched *t, const struct request *prepared,
+                                        struct moved *m)
 {
     size_t touched_n = 0;
     while (touched_n < t->names_n && t->name[touched_n].kind == DOCUMENT_TOPIC)
@@ -146,10 +161,12 @@ static struct part_topics *build_topics(struct catalogue *c, const struct part_t
         while (i < old_n && slice_cmp(old->by_name[i]->name, name) < 0)
             add_shared(p, old->by_name[i++]);
         if (i < old_n && slice_eq(old->by_name[i]->name, name))
-            i++;
+            move(old->by_name[i++], m->went, &m->went_n);
         struct leaf_topic *leaf = make_topic(c, name, prepared);
-        if (leaf)
-            p->by_name[p->n++] = &leaf->v;
+        if (!leaf)
+            continue;
+        move(&leaf->v, m->came, &m->came_n);
+        p->by_name[p->n++] = &leaf->v;
     }
     while (i < old_n)
         add_shared(p, old->by_name[i++]);
@@ -182,9 +199,38 @@ static void settle_governed(struct catalogue *c, struct part_topics *p, const st
         }
         leaf->v.governed = governed;
     }
-    memcpy(p->by_id, p->by_name, p->n * sizeof(void *));
+}
+
+static bool among(const struct view_topic *t, const struct view_topic *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == t)
+            return true;
+    return false;
+}
+
+/* Sorts anew, or, where few topics have come and gone, takes the old order over. */
+static void index_ids(struct part_topics *p, const struct part_topics *old, struct moved *m)
+{
     p->ids_n = p->n;
-    qsort(p->by_id, p->n, sizeof(void *), compare_id);
+    if (!old || m->came_n > MOVED_FEW || m->went_n > MOVED_FEW) {
+        memcpy(p->by_id, p->by_name, p->n * sizeof(void *));
+        qsort(p->by_id, p->n, sizeof(void *), compare_id);
+        return;
+    }
+    qsort(m->came, m->came_n, sizeof(void *), compare_id);
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < old->n; i++) {
+        const struct view_topic *t = old->by_id[i];
+        if (among(t, m->went, m->went_n))
+            continue;
+        while (k < m->came_n && compare_id(&m->came[k], &t) < 0)
+            p->by_id[n++] = m->came[k++];
+        p->by_id[n++] = t;
+    }
+    while (k < m->came_n)
+        p->by_id[n++] = m->came[k++];
+    ASSERT(n == p->n);
 }
 
 static struct part_topics *build_deleted(struct catalogue *c)
@@ -387,8 +433,11 @@ void build_view(struct catalogue *c, const struct touched *touched, const struct
     if (old && !topics && !t.policies && !t.meta) {
         p->topics = SHARE(old->parts.topics);
     } else {
-        p->topics = build_topics(c, old ? old->parts.topics : NULL, &t, prepared);
-        settle_governed(c, p->topics, v, !old || t.policies || t.meta, prepared);
+        struct moved moved = {0};
+        bool rules_moved = !old || t.policies || t.meta;
+        p->topics = build_topics(c, old ? old->parts.topics : NULL, &t, prepared, &moved);
+        settle_governed(c, p->topics, v, rules_moved, prepared);
+        index_ids(p->topics, rules_moved ? NULL : old->parts.topics, &moved);
     }
     v->topic = p->topics->by_name;
     v->topics_n = p->topics->n;

@@ -199,19 +199,13 @@ static void check_placement(struct plan *p, int index, const struct contract *k,
                        schema_format_name(old->contract->value.format));
 }
 
-static void check_policy(struct plan *p, int index, const struct document *d)
+static void check_policy(struct plan *p, int index, const struct document *d,
+                         const struct request_prepared *pre)
 {
     struct policy resolved = policy_resolve(p->policy, p->policies_n, d->name);
     struct document_errors errors = {0};
-    struct bytes text = {0};
-    struct json_doc json = {0};
-    document_write(d, &text);
-    int rc = json_parse(&json, bytes_slice(&text), NULL, NULL);
-    ASSERT(rc == 0);
-    policy_check(&resolved, &d->topic, &json, &errors);
+    policy_check(&resolved, &d->topic, &pre->json, &errors);
     plan_violations(p, index, &errors);
-    json_free(&json);
-    bytes_free(&text);
     p->policies_checked = true;
 }
 
@@ -274,20 +268,18 @@ static void check_retention(struct plan *p, int index, const struct contract *k,
 
 /* --- writing ------------------------------------------------------------------------------------- */
 
-static void put_text(struct plan *p, struct slice text, const uint8_t digest[DIGEST_BYTES])
+static void put_text(struct plan *p, const struct text_part *part)
 {
-    struct slice key = slice_of(digest, DIGEST_BYTES);
-    if (map_get(&p->texts, key))
+    struct slice key = slice_of(part->digest, DIGEST_BYTES);
+    if (!part->text.p || map_get(&p->texts, key))
         return;
     map_put(&p->texts, key, p);
     struct row r = row_new(TABLE_TEXT);
     r.cell[TEXT_DIGEST].b = key;
-    if (rows_rev(&p->c->rows, &r)) {
+    if (rows_rev(&p->c->rows, &r))
         facts_exists(&p->facts, &r);
-        return;
-    }
-    r = text_row(digest, text, &p->arena);
-    facts_put_any(&p->facts, &r);
+    else
+        facts_put_any(&p->facts, &part->row);
 }
 
 static int64_t schema_id(struct plan *p, const struct contract *k)
@@ -353,13 +345,13 @@ static void drop_configs(struct plan *p, const struct view_topic *old)
     }
 }
 
-static struct slice digest_cell(struct plan *p, struct slice text, const uint8_t *digest)
+static struct slice digest_cell(const struct text_part *part)
 {
-    return text.p ? arena_copy(&p->arena, slice_of(digest, DIGEST_BYTES)) : SLICE_LIT("");
+    return part->text.p ? slice_of(part->digest, DIGEST_BYTES) : SLICE_LIT("");
 }
 
 static void put_topic(struct plan *p, const struct document *d, const struct view_topic *old,
-                      const struct split *s)
+                      struct request_prepared *pre)
 {
     struct row r = old ? topic_row_of(p, old) : row_new(TABLE_TOPIC);
     if (!old) {
@@ -375,16 +367,15 @@ static void put_topic(struct plan *p, const struct document *d, const struct vie
         drop_configs(p, old);
     }
     r.cell[TOPIC_TEAM].b = d->topic.team;
-    r.cell[TOPIC_DOCUMENT].b = s->skeleton;
-    r.cell[TOPIC_CONTENT].b = arena_copy(&p->arena, slice_of(s->content, DIGEST_BYTES));
-    r.cell[TOPIC_SCHEMA].b = digest_cell(p, s->schema, s->schema_digest);
-    r.cell[TOPIC_EXAMPLES].b = digest_cell(p, s->examples, s->examples_digest);
+    r.cell[TOPIC_DOCUMENT].b = pre->skeleton;
+    r.cell[TOPIC_CONTENT].b = slice_of(pre->content, DIGEST_BYTES);
+    r.cell[TOPIC_SCHEMA].b = digest_cell(&pre->schema);
+    r.cell[TOPIC_EXAMPLES].b = digest_cell(&pre->examples);
     r.cell[TOPIC_SCHEMA_ID].i = schema_id(p, &d->topic);
     facts_put(&p->facts, &r, old ? leaf_of(old)->rev : 0);
-    if (s->schema.p)
-        put_text(p, s->schema, s->schema_digest);
-    if (s->examples.p)
-        put_text(p, s->examples, s->examples_digest);
+    prepared_compress(pre);
+    put_text(p, &pre->schema);
+    put_text(p, &pre->examples);
     put_history(p, &r);
     int32_t have = old ? old->partitions_n : 0;
     if (d->topic.partitions > have && (size_t)d->topic.replicas <= p->v->nodes_n)
@@ -398,21 +389,15 @@ static void adopted(struct plan *p, const struct view_topic *old)
                 "the topic gets a contract; records that are in it were never judged");
 }
 
-void plan_topic(struct plan *p, int index, const struct request_document *rd)
+static void plan_changed(struct plan *p, int index, const struct request_document *rd,
+                         const struct view_topic *old, struct request_prepared *pre)
 {
     const struct document *d = rd->document;
-    const struct view_topic *old = view_topic_live(p->v, d->name);
-    struct split split;
-    text_split(d, &p->arena, &split);
-    if (old && old->contract && memcmp(leaf_of(old)->content, split.content, DIGEST_BYTES) == 0) {
-        plan_change(p, "unchanged", DOCUMENT_TOPIC, d->name, NULL, NULL);
-        return;
-    }
     if (!old)
         check_name(p, index, d->name);
     check_references(p, index, &d->topic);
     check_placement(p, index, &d->topic, old);
-    check_policy(p, index, d);
+    check_policy(p, index, d, pre);
     check_schema(p, index, rd);
     if (old)
         check_retention(p, index, &d->topic, old);
@@ -420,11 +405,23 @@ void plan_topic(struct plan *p, int index, const struct request_document *rd)
         plan_owner(p, index, old->contract->team);
     if (!old || !old->contract || !slice_eq(old->contract->team, d->topic.team))
         plan_owner(p, index, d->topic.team);
-    put_topic(p, d, old, &split);
+    put_topic(p, d, old, pre);
     plan_change(p, old ? "update" : "create", DOCUMENT_TOPIC, d->name, old ? old->document : NULL,
                 d);
     if (old && !old->contract)
         adopted(p, old);
     if (plan_count(p, DOCUMENT_TOPIC) > CATALOGUE_TOPICS_MAX)
         plan_violation(p, index, "limit.topics", "", "more than %d topics", CATALOGUE_TOPICS_MAX);
+}
+
+void plan_topic(struct plan *p, int index, const struct request_document *rd)
+{
+    const struct view_topic *old = view_topic_live(p->v, rd->document->name);
+    struct request_prepared *made = rd->prepared ? NULL : prepared_new(rd->document);
+    struct request_prepared *pre = rd->prepared ? rd->prepared : made;
+    if (old && old->contract && memcmp(leaf_of(old)->content, pre->content, DIGEST_BYTES) == 0)
+        plan_change(p, "unchanged", DOCUMENT_TOPIC, rd->document->name, NULL, NULL);
+    else
+        plan_changed(p, index, rd, old, pre);
+    prepared_free(made); /* what was written has been copied into the entry */
 }

@@ -157,17 +157,26 @@ void head_store(struct catalogue *c, const uint64_t digest[4]);
 
 /* --- texts (text.c) ------------------------------------------------------------------------------ */
 
-/* A document split: its text with the schema and the examples cut out, and those. */
-struct split {
-    struct slice skeleton, schema, examples; /* JSON; NULL: the document has none */
-    uint8_t content[DIGEST_BYTES], schema_digest[DIGEST_BYTES], examples_digest[DIGEST_BYTES];
+/* A contract as it is stored: its text with the schema and the examples cut out, and those. */
+struct text_part {
+    struct slice text; /* the JSON value; NULL: the document has none */
+    uint8_t digest[DIGEST_BYTES];
+    struct row row; /* of table text; table NULL until compressed */
 };
-void text_split(const struct document *d, struct arena *a, struct split *out);
+struct request_prepared {
+    struct arena arena;
+    struct bytes text;      /* the whole document */
+    struct json_doc json;   /* of it */
+    struct slice skeleton;
+    uint8_t content[DIGEST_BYTES];
+    struct text_part schema, examples;
+};
+struct request_prepared *prepared_new(const struct document *d);
+void prepared_compress(struct request_prepared *p);
+void prepared_free(struct request_prepared *p);
 /* Puts them back; digests of 0 bytes: none. Asserts that the texts exist. */
 struct slice text_join(struct catalogue *c, struct slice skeleton, struct slice schema_digest,
                        struct slice examples_digest, struct arena *a);
-/* A row of text for this JSON value. */
-struct row text_row(const uint8_t digest[DIGEST_BYTES], struct slice text, struct arena *a);
 /* Is the text part of any contract, present or past? */
 bool text_used(struct catalogue *c, struct slice digest);
 /* Identity of a schema: format and text. */

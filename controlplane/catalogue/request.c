@@ -1,4 +1,4 @@
-#include "catalogue/request.h"
+#include "catalogue/internal.h"
 
 #include "base/mem.h"
 
@@ -10,6 +10,17 @@ struct request *request_new(enum request_kind kind)
     return r;
 }
 
+void request_prepare(struct request *r)
+{
+    for (size_t i = 0; i < r->documents_n; i++) {
+        struct request_document *d = &r->documents[i];
+        if (d->prepared || !d->document || d->document->kind != DOCUMENT_TOPIC)
+            continue;
+        d->prepared = prepared_new(d->document);
+        prepared_compress(d->prepared);
+    }
+}
+
 void request_free(struct request *r)
 {
     if (!r)
@@ -17,6 +28,7 @@ void request_free(struct request *r)
     for (size_t i = 0; i < r->documents_n; i++) {
         document_free(r->documents[i].document);
         schema_unref(r->documents[i].schema);
+        prepared_free(r->documents[i].prepared);
     }
     mem_free(r->documents);
     arena_free(&r->arena);

@@ -25,6 +25,7 @@ enum request_kind {
 struct request_document {
     struct document *document; /* owned */
     struct schema *schema;     /* owned reference; compiled value schema of a Topic, or NULL */
+    struct request_prepared *prepared; /* owned; by request_prepare, or NULL */
 };
 
 struct request {
@@ -66,6 +67,9 @@ struct request {
 };
 
 struct request *request_new(enum request_kind kind);
+/* Does for the documents, on the thread that calls it, what decide would else do on the control
+ * thread: canonical texts, digests, compression. For the API's worker, before it sends the request. */
+void request_prepare(struct request *r);
 void request_free(struct request *r);
 
 struct result {

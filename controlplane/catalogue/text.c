@@ -73,32 +73,66 @@ static struct slice splice(struct slice text, const struct slice *cut, const str
     return slice_of(out, size);
 }
 
-void text_split(const struct document *d, struct arena *a, struct split *out)
+struct request_prepared *prepared_new(const struct document *d)
 {
-    *out = (struct split){0};
-    struct bytes text = {0};
-    document_write(d, &text);
-    digest_of(bytes_slice(&text), out->content);
-    struct json_doc doc = {0};
-    int rc = json_parse(&doc, bytes_slice(&text), NULL, NULL);
+    struct request_prepared *p = MEM_NEW(struct request_prepared);
+    arena_init(&p->arena, 0);
+    document_write(d, &p->text);
+    digest_of(bytes_slice(&p->text), p->content);
+    int rc = json_parse(&p->json, bytes_slice(&p->text), NULL, NULL);
     ASSERT(rc == 0);
     struct slice cut[2], with[2];
     bool is_schema[2];
-    size_t n = find_cuts(&doc, cut, is_schema);
+    size_t n = find_cuts(&p->json, cut, is_schema);
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         if (slice_eq_str(cut[i], "null") || slice_eq_str(cut[i], "[]"))
             continue; /* nothing there */
-        struct slice *to = is_schema[i] ? &out->schema : &out->examples;
-        *to = arena_copy(a, cut[i]);
-        digest_of(*to, is_schema[i] ? out->schema_digest : out->examples_digest);
+        struct text_part *part = is_schema[i] ? &p->schema : &p->examples;
+        part->text = cut[i];
+        digest_of(cut[i], part->digest);
         cut[kept] = cut[i];
         with[kept] = is_schema[i] ? slice_str("null") : slice_str("[]");
         kept++;
     }
-    out->skeleton = splice(bytes_slice(&text), cut, with, kept, a);
-    json_free(&doc);
-    bytes_free(&text);
+    p->skeleton = splice(bytes_slice(&p->text), cut, with, kept, &p->arena);
+    return p;
+}
+
+static void compress_part(struct text_part *part, struct arena *a)
+{
+    if (!part->text.p || part->row.table)
+        return;
+    struct row *r = &part->row;
+    *r = row_new(TABLE_TEXT);
+    r->cell[TEXT_DIGEST].b = slice_of(part->digest, sizeof part->digest);
+    r->cell[TEXT_SIZE].i = (int64_t)part->text.n;
+    r->cell[TEXT_CONTENT].b = part->text;
+    if (part->text.n < CATALOGUE_TEXT_COMPRESS_BYTES)
+        return;
+    size_t bound = ZSTD_compressBound(part->text.n);
+    uint8_t *out = arena_alloc(a, bound);
+    size_t n = ZSTD_compress(out, bound, part->text.p, part->text.n, 3);
+    if (!ZSTD_isError(n) && n < part->text.n) {
+        r->cell[TEXT_CODEC].i = 1;
+        r->cell[TEXT_CONTENT].b = slice_of(out, n);
+    }
+}
+
+void prepared_compress(struct request_prepared *p)
+{
+    compress_part(&p->schema, &p->arena);
+    compress_part(&p->examples, &p->arena);
+}
+
+void prepared_free(struct request_prepared *p)
+{
+    if (!p)
+        return;
+    json_free(&p->json);
+    bytes_free(&p->text);
+    arena_free(&p->arena);
+    mem_free(p);
 }
 
 static struct slice text_load(struct catalogue *c, struct slice digest, struct arena *a)
@@ -134,24 +168,6 @@ struct slice text_join(struct catalogue *c, struct slice skeleton, struct slice 
     struct slice out = splice(skeleton, cut, with, n, a);
     json_free(&doc);
     return out;
-}
-
-struct row text_row(const uint8_t digest[DIGEST_BYTES], struct slice text, struct arena *a)
-{
-    struct row r = row_new(TABLE_TEXT);
-    r.cell[TEXT_DIGEST].b = arena_copy(a, slice_of(digest, DIGEST_BYTES));
-    r.cell[TEXT_SIZE].i = (int64_t)text.n;
-    r.cell[TEXT_CONTENT].b = text;
-    if (text.n < CATALOGUE_TEXT_COMPRESS_BYTES)
-        return r;
-    size_t bound = ZSTD_compressBound(text.n);
-    uint8_t *p = arena_alloc(a, bound);
-    size_t n = ZSTD_compress(p, bound, text.p, text.n, 3);
-    if (!ZSTD_isError(n) && n < text.n) {
-        r.cell[TEXT_CODEC].i = 1;
-        r.cell[TEXT_CONTENT].b = slice_of(p, n);
-    }
-    return r;
 }
 
 bool text_used(struct catalogue *c, struct slice digest)
