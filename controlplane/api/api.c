@@ -209,6 +209,7 @@ static void pending_free(struct api_pending *p)
 void api_ask_catalogue(struct api_ctx *x, struct request *r, struct api_pending *p)
 {
     ASSERT(p->on_result);
+    request_prepare(r); /* here, on the worker, rather than on the control thread */
     x->outcome->next = API_CATALOGUE;
     x->outcome->request = r;
     x->outcome->pending = p;

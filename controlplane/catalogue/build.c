@@ -233,7 +233,17 @@ static void index_ids(struct part_topics *p, const struct part_topics *old, stru
     ASSERT(n == p->n);
 }
 
-static struct part_topics *build_deleted(struct catalogue *c)
+static const struct view_topic *deleted_leaf(const struct row *r, const struct part_topics *old)
+{
+    const struct view_topic *t = old ? part_topics_by_id(old, r->cell[DELETED_ID].b) : NULL;
+    if (!t)
+        return &leaf_deleted_make(r)->v;
+    struct leaf_topic *leaf = (struct leaf_topic *)(uintptr_t)leaf_of(t);
+    atomic_fetch_add_explicit(&leaf->refs, 1, memory_order_relaxed);
+    return t;
+}
+
+static struct part_topics *build_deleted(struct catalogue *c, const struct part_topics *old)
 {
     struct part_topics *p = MEM_NEW(struct part_topics);
     atomic_init(&p->refs, 1);
@@ -247,7 +257,7 @@ static struct part_topics *build_deleted(struct catalogue *c)
             p->by_id = mem_realloc(p->by_id, cap * sizeof(void *));
             p->by_name = mem_realloc(p->by_name, cap * sizeof(void *));
         }
-        const struct view_topic *t = &leaf_deleted_make(&r)->v;
+        const struct view_topic *t = deleted_leaf(&r, old);
         p->by_id[p->ids_n++] = t;
         if (p->n && slice_eq(p->by_name[p->n - 1]->name, t->name))
             p->n--; /* an earlier topic of that name: known by its id only */
@@ -441,7 +451,7 @@ void build_view(struct catalogue *c, const struct touched *touched, const struct
     }
     v->topic = p->topics->by_name;
     v->topics_n = p->topics->n;
-    p->deleted = old && !t.deleted ? SHARE(old->parts.deleted) : build_deleted(c);
+    p->deleted = old && !t.deleted ? SHARE(old->parts.deleted) : build_deleted(c, old ? old->parts.deleted : NULL);
     p->nodes = old && !t.nodes ? SHARE(old->parts.nodes) : build_nodes(c);
     v->node = p->nodes->node;
     v->nodes_n = p->nodes->n;

@@ -1,21 +1,5 @@
 #include "base/check.h"
-#include "base/log.h"
 #include "catalogue/plan.h"
-
-/* What takes nothing more, or makes room, goes on when the state is full. */
-static bool may_pass_limit(const struct request *r)
-{
-    switch (r->kind) {
-    case REQUEST_DELETE:
-    case REQUEST_TOPIC_DELETE:
-    case REQUEST_KEY_REVOKE:
-    case REQUEST_NODE_REGISTER:
-    case REQUEST_PRODUCER_IDS:
-        return true;
-    default:
-        return false;
-    }
-}
 
 /* Answers at once what needs no look at the request's content: true. */
 static bool answered(struct catalogue *c, const struct request *r, struct result *out)
@@ -36,16 +20,6 @@ static bool answered(struct catalogue *c, const struct request *r, struct result
         outcome_set(out, ERR_CONFLICT, "if-version",
                     "the catalogue is at version %llu, not %llu: plan again",
                     (unsigned long long)c->version, (unsigned long long)r->if_version);
-        return true;
-    }
-    size_t limit = CATALOGUE_STATE_MAX_BYTES;
-    if (may_pass_limit(r))
-        limit += CATALOGUE_STATE_RESERVE_BYTES;
-    size_t n = catalogue_size_bytes(c);
-    if (n > limit) {
-        outcome_set(out, ERR_LIMIT, "catalogue.full",
-                    "the catalogue's state is %zu bytes, more than its limit of %zu; delete "
-                    "something first", n, limit);
         return true;
     }
     return false;

@@ -27,6 +27,11 @@ static const struct view_topic *ungoverned(struct plan *p, const char *instead)
 static bool check_configs(struct plan *p)
 {
     const struct request *r = p->r;
+    if (r->config_n > CONFIG_NAMES_MAX) {
+        outcome_set(p->out, ERR_INVALID, "config.invalid", "more than %d settings",
+                    CONFIG_NAMES_MAX);
+        return false;
+    }
     for (size_t i = 0; i < r->config_n; i++) {
         struct view_config given = r->config[i];
         struct err err = {0};

@@ -96,6 +96,7 @@ void part_documents_unref(struct part_documents *p);
 void part_nodes_unref(struct part_nodes *p);
 /* Index of the name, or where it would stand (*found). */
 size_t part_topics_find(const struct part_topics *p, struct slice name, bool *found);
+const struct view_topic *part_topics_by_id(const struct part_topics *p, struct slice id);
 size_t part_documents_find(const struct part_documents *p, enum document_kind kind,
                            struct slice name, bool *found);
 

@@ -27,7 +27,13 @@ static struct schema *schema_prepared(const struct contract *k, const struct req
     return NULL;
 }
 
-static struct schema *schema_at_hand(struct catalogue *c, const struct contract *k)
+static struct schema *schema_in_view(struct catalogue *c, const struct contract *k)
+{
+    const struct view_topic *old = c->view ? view_topic_live(cat_view(c), k->name) : NULL;
+    return old && old->schema && same_schema(old->contract, k) ? schema_ref(old->schema) : NULL;
+}
+
+static struct schema *schema_decided(struct catalogue *c, const struct contract *k)
 {
     uint8_t key[DIGEST_BYTES];
     schema_key(k->value.format, k->value.schema_text, key);
@@ -35,11 +41,6 @@ static struct schema *schema_at_hand(struct catalogue *c, const struct contract 
         if (memcmp(c->compiled[i].key, key, sizeof key) == 0 &&
             c->compiled[i].check_formats == k->value.check_formats)
             return schema_ref(c->compiled[i].schema);
-    if (!c->view)
-        return NULL;
-    const struct view_topic *old = view_topic_live(cat_view(c), k->name);
-    if (old && old->schema && same_schema(old->contract, k))
-        return schema_ref(old->schema);
     return NULL;
 }
 
@@ -48,9 +49,11 @@ struct schema *leaf_schema(struct catalogue *c, const struct contract *k,
 {
     if (k->value.format == SCHEMA_BYTES)
         return NULL;
-    struct schema *s = schema_prepared(k, prepared);
+    struct schema *s = schema_in_view(c, k);
     if (!s)
-        s = schema_at_hand(c, k);
+        s = schema_prepared(k, prepared);
+    if (!s)
+        s = schema_decided(c, k);
     if (s)
         return s;
     struct schema_options options = {.check_formats = k->value.check_formats};

@@ -382,6 +382,31 @@ static void put_bookkeeping(struct plan *p)
     sqlite3_finalize(st);
 }
 
+/* What takes nothing more, or makes room, goes on when the state is full. */
+static size_t state_limit(const struct request *r)
+{
+    switch (r->kind) {
+    case REQUEST_DELETE:
+    case REQUEST_TOPIC_DELETE:
+    case REQUEST_KEY_REVOKE:
+    case REQUEST_NODE_REGISTER:
+    case REQUEST_PRODUCER_IDS:
+        return CATALOGUE_STATE_MAX_BYTES + CATALOGUE_STATE_RESERVE_BYTES;
+    default:
+        return CATALOGUE_STATE_MAX_BYTES;
+    }
+}
+
+static void check_size(struct plan *p, size_t entry_bytes)
+{
+    size_t have = catalogue_size_bytes(p->c), limit = state_limit(p->r);
+    if (have + entry_bytes > limit)
+        outcome_set(p->out, ERR_LIMIT, "catalogue.full",
+                    "the catalogue's state is %zu bytes and this adds up to %zu: more than its limit "
+                    "of %zu; delete something first",
+                    have, entry_bytes, limit);
+}
+
 static void encode(struct plan *p, struct bytes *entry)
 {
     struct bytes detail = {0}, body = {0};
@@ -413,6 +438,10 @@ static void encode(struct plan *p, struct bytes *entry)
     struct err err = {0};
     if (facts_encode(&head, &p->facts, entry, &err) != 0)
         outcome_set(p->out, err.code, "entry.too-large", "%s", err.msg);
+    else
+        check_size(p, entry->n);
+    if (p->out->code != ERR_OK)
+        bytes_clear(entry);
     bytes_free(&detail);
     bytes_free(&body);
 }

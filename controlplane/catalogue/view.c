@@ -138,12 +138,12 @@ static const struct view_topic *by_name(const struct part_topics *p, struct slic
     return found ? p->by_name[i] : NULL;
 }
 
-static const struct view_topic *by_id(const struct part_topics *p, const struct topic_id *id)
+const struct view_topic *part_topics_by_id(const struct part_topics *p, struct slice id)
 {
     size_t lo = 0, hi = p->ids_n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int cmp = memcmp(p->by_id[mid]->id.bytes, id->bytes, sizeof id->bytes);
+        int cmp = memcmp(p->by_id[mid]->id.bytes, id.p, sizeof p->by_id[mid]->id.bytes);
         if (cmp == 0)
             return p->by_id[mid];
         if (cmp < 0)
@@ -167,8 +167,9 @@ const struct view_topic *view_topic_by_name(const struct view *v, struct slice n
 
 const struct view_topic *view_topic_by_id(const struct view *v, const struct topic_id *id)
 {
-    const struct view_topic *t = by_id(full_of(v)->parts.topics, id);
-    return t ? t : by_id(full_of(v)->parts.deleted, id);
+    struct slice bytes = slice_of(id->bytes, sizeof id->bytes);
+    const struct view_topic *t = part_topics_by_id(full_of(v)->parts.topics, bytes);
+    return t ? t : part_topics_by_id(full_of(v)->parts.deleted, bytes);
 }
 
 const struct view_document *view_document_by_name(const struct view *v, enum document_kind kind,
