@@ -7,7 +7,7 @@ const struct handler *const broker_handlers[] = {
     /* In the order of their API keys, as ApiVersions lists them. */
     &handler_produce,          &handler_fetch,          &handler_list_offsets,
     &handler_metadata,         &handler_api_versions,   &handler_create_topics,
-    &handler_delete_topics,    &handler_delete_records,
+    &handler_delete_topics,    &handler_delete_records, &handler_init_producer_id,
     &handler_describe_configs, &handler_alter_configs,  &handler_create_partitions,
     &handler_incremental_alter_configs, &handler_describe_cluster,
     &handler_describe_topic_partitions,
@@ -51,6 +51,8 @@ int broker_new(struct broker **out, const struct broker_config *config, struct d
     b->rng = config->seed;
     map_init(&b->topics_by_name, broker_random(b));
     map_init(&b->topics_by_id, broker_random(b));
+    txn_ids_init(&b->ids);
+    b->replay = txn_replay_new(config->replay_memory_bytes, broker_random(b));
     *out = b;
     return 0;
 }
@@ -62,6 +64,7 @@ void broker_free(struct broker *b)
     conn_free_all(b);
     catalogue_free_all(b);
     topics_free_all(b);
+    txn_replay_free(b->replay);
     admit_scratch_free(b->scratch);
     idmap_free(&b->conns);
     idmap_free(&b->rows);
@@ -125,6 +128,7 @@ static void broker_after_moves(struct broker *b)
         b->moved = p->moved_next;
         p->moved = false;
         produce_moved(b, p);
+        rebuild_start_moved(b, p);
         if (p->waiters)
             fetch_moved(b, p);
         if (p->deletes)
@@ -165,6 +169,19 @@ static void broker_tick(struct broker *b)
         store_tick(b->store, b->now_ms, &b->ops, broker_moved, b);
         broker_after_moves(b);
     }
+}
+
+/* Memory that expires. Only while there is some is the broker woken for it. */
+static void broker_second(struct broker *b)
+{
+    struct txn_replay_stats stats;
+    if (b->now_ms < b->second_at_ms)
+        return;
+    sequence_tick(b);
+    txn_replay_tick(b->replay, b->now_ms);
+    txn_replay_stats(b->replay, &stats);
+    b->second_at_ms = b->now_ms + 1000;
+    b->second_wakes = stats.entries > 0;
 }
 
 static void broker_route(struct broker *b, const struct event *ev)
@@ -209,6 +226,7 @@ void broker_step(struct broker *b, const struct event *ev, int64_t now_ms, struc
     b->fx = out;
     broker_route(b, ev);
     broker_tick(b);
+    broker_second(b);
     fetch_look_again(b);
     if (!b->failed)
         broker_flush(b);
@@ -220,5 +238,6 @@ int64_t broker_deadline_ms(const struct broker *b)
 {
     int64_t rows = deadlines_next_ms(&b->deadlines);
     int64_t store = store_deadline_ms(b->store);
-    return rows < store ? rows : store;
+    int64_t least = rows < store ? rows : store;
+    return b->second_wakes && b->second_at_ms < least ? b->second_at_ms : least;
 }

@@ -27,9 +27,12 @@ enum {
     BROKER_AUTO_CREATE_WAIT_MS = 2000,
     /* Producer state is noted in the journal after so many appended bytes of a partition, so that a
      * restart scans no more than this. */
-    BROKER_NOTE_BYTES = 32 << 20,
+    BROKER_NOTE_BYTES = 4 << 20,
     /* Producer ids asked from the catalogue at a time (as Kafka's block size). */
     BROKER_PRODUCER_IDS_BLOCK = 1000,
+    BROKER_PRODUCER_IDS_WAIT_MS = 5000,
+    /* Silent producers are looked for so often. */
+    BROKER_PRODUCER_EXPIRY_EVERY_MS = 60000,
     /* Longest client software name and version kept of a connection. */
     BROKER_SOFTWARE_NAME_MAX = 64,
     /* Bytes of a topic name (Kafka's limit: file names). */

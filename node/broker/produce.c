@@ -21,6 +21,14 @@ static void queue_push(struct produce_queue *q, struct produce_part *part)
     q->last = part;
 }
 
+static void queue_push_front(struct produce_queue *q, struct produce_part *part)
+{
+    part->next = q->first;
+    q->first = part;
+    if (!q->last)
+        q->last = part;
+}
+
 static struct produce_part *queue_pop(struct produce_queue *q)
 {
     struct produce_part *part = q->first;
@@ -246,6 +254,8 @@ static void part_append(struct broker *b, struct produce_part *part)
     };
     part->base_offset = store_append(b->store, p->log, &in, p->view->leader_epoch, b->now_ms);
     part->needed_offset = part->base_offset + batch->records_count;
+    sequence_appended(b, p, batch, part->base_offset);
+    rebuild_appended(b, p, batch->bytes.n);
     t->counters.batches_in++;
     t->counters.records_in += (uint64_t)batch->records_count;
     t->counters.bytes_in += batch->bytes.n;
@@ -254,24 +264,68 @@ static void part_append(struct broker *b, struct produce_part *part)
     part_wait_for_disk(b, part);
 }
 
-/* The verdict is known and it is this batch's turn. The part has left the queue. */
-static void part_decide(struct broker *b, struct produce_part *part)
+static void part_is_duplicate(struct broker *b, struct produce_part *part, int64_t base_offset,
+                              int64_t last_offset)
+{
+    part->partition->topic->counters.duplicates++;
+    part->base_offset = base_offset;
+    part->needed_offset = last_offset + 1;
+    part_wait_for_disk(b, part);
+}
+
+/* Signatures of the window are checked and remembered; false: wait, the part keeps its turn. */
+static bool part_check_replay(struct broker *b, struct produce_part *part, bool *append)
+{
+    *append = false;
+    switch (replays_check(b, part)) {
+    case REPLAY_NONE:
+        *append = true;
+        return true;
+    case REPLAY_RETRY:
+        part_is_duplicate(b, part, part->base_offset, part->needed_offset - 1);
+        return true;
+    case REPLAY_REFUSED:
+        part_refuse_records(b, part, WIRE_E_INVALID_RECORD, part->job->refusal,
+                            part->job->refusals_n);
+        return true;
+    case REPLAY_FULL:
+        part_refuse(b, part, WIRE_E_NOT_ENOUGH_REPLICAS,
+                    "the memory of signatures has no room now; try again");
+        return true;
+    case REPLAY_WAIT:
+        return false;
+    }
+    UNREACHABLE();
+}
+
+/* The verdict is known and it is this batch's turn. In order: was it stored already (by sequence), was
+ * it refused, is its sequence next, is there room, were its signatures seen. False: not yet. */
+static bool part_decide(struct broker *b, struct produce_part *part)
 {
     struct partition *p = part->partition;
-    struct admit_job *job = part->job;
-    if (job && job->error) {
+    const struct admit_job *job = part->job;
+    struct txn_stored stored;
+    const char *message = NULL;
+    bool append;
+    int16_t sequence = sequence_check(b, p, &part->batch, &stored, &message);
+    if (sequence < 0) {
+        part_is_duplicate(b, part, stored.base_offset, stored.last_offset);
+    } else if (job && job->error) {
         if (job->refusals_n)
             part_refuse_records(b, part, job->error, job->refusal, job->refusals_n);
         else
             part_refuse(b, part, job->error, job->message);
-        return;
-    }
-    if (store_room(b->store) < part->batch.bytes.n) {
+    } else if (sequence) {
+        part_refuse(b, part, sequence, message);
+    } else if (store_room(b->store) < part->batch.bytes.n) {
         part_refuse(b, part, WIRE_E_NOT_ENOUGH_REPLICAS, "the disk has no room now; try again");
-        return;
+    } else {
+        if (!part_check_replay(b, part, &append))
+            return false;
+        if (append)
+            part_append(b, part);
     }
-    part_append(b, part);
-    (void)p;
+    return true;
 }
 
 void produce_kick(struct broker *b, struct partition *p)
@@ -282,7 +336,11 @@ void produce_kick(struct broker *b, struct partition *p)
             part_judge(b, part); /* keeps its place */
             return;
         }
-        part_decide(b, queue_pop(&p->admission));
+        queue_pop(&p->admission);
+        if (!part_decide(b, part)) {
+            queue_push_front(&p->admission, part);
+            return;
+        }
     }
 }
 
@@ -335,14 +393,19 @@ void produce_admit(struct broker *b, struct produce_part *part, struct slice rec
         return;
     }
     part->state = PART_JUDGED;
-    if (!plain) {
-        queue_push(&p->admission, part);
-        part_judge(b, part);
-    } else if (p->admission.first) {
-        queue_push(&p->admission, part);
-    } else {
-        part_decide(b, part);
+    if (plain && !p->admission.first) {
+        part_decide(b, part); /* never waits: there are no signatures to compare */
+        return;
     }
+    /* A retry of what is stored is answered from memory before any signature is looked at. */
+    struct txn_stored stored;
+    if (sequence_check(b, p, &part->batch, &stored, NULL) < 0) {
+        part_is_duplicate(b, part, stored.base_offset, stored.last_offset);
+        return;
+    }
+    queue_push(&p->admission, part);
+    if (!plain)
+        part_judge(b, part);
 }
 
 void produce_explain_unknown(struct broker *b, struct produce_part *part, struct slice topic)

@@ -185,6 +185,14 @@ void broker_metrics(const struct broker *b, struct bytes *out)
     metric_one(out, "writ_batches_judging", "gauge", "Batches in the verify pool.", b->judging.n);
     metric_one(out, "writ_corrupt_ranges_total", "counter",
                "Ranges of a segment that were not served because a CRC differs.", m->corrupt_ranges);
+    struct txn_replay_stats replay;
+    txn_replay_stats(b->replay, &replay);
+    metric_one(out, "writ_replay_memory_bytes", "gauge",
+               "Memory of signatures seen within their window.", replay.memory_bytes);
+    metric_one(out, "writ_replay_memory_limit_bytes", "gauge", "Its bound.", replay.max_bytes);
+    metric_one(out, "writ_replay_entries", "gauge", "Signatures remembered.", replay.entries);
+    metric_one(out, "writ_replay_full_total", "counter",
+               "Signed batches put off because the memory was full.", replay.full_refusals);
     metric_one(out, "writ_catalogue_view_version", "gauge", "Version of the view in force.",
                b->view ? b->view->version : 0);
     metrics_store(b, out);
@@ -210,6 +218,7 @@ static void check_conn(const struct broker *b, const struct conn *c)
 static void check_partition(const struct broker *b, const struct partition *p)
 {
     ASSERT(plog_user(p->log) == p);
+    txn_check_invariants(p->producers);
     ASSERT(plog_start_offset(p->log) <= plog_stable_offset(p->log));
     ASSERT(plog_stable_offset(p->log) <= plog_end_offset(p->log));
     for (const struct produce_part *part = p->admission.first; part; part = part->next) {
@@ -246,6 +255,7 @@ void broker_check_invariants(const struct broker *b)
     }
     ASSERT(b->judging.n <= BROKER_JUDGING_MAX);
     ASSERT(!b->pool_first || b->judging.n == BROKER_JUDGING_MAX);
-    ASSERT(!b->dirty && b->ops.n == 0);
+    ASSERT(!b->dirty && !b->moved && b->ops.n == 0);
+    txn_replay_check_invariants(b->replay);
     store_check_invariants(b->store);
 }

@@ -17,6 +17,9 @@
 #include "broker/idmap.h"
 #include "broker/limits.h"
 #include "broker/metrics.h"
+#include "txn/ids.h"
+#include "txn/producer.h"
+#include "txn/replay.h"
 #include "wire/api.h"
 #include "wire/batch.h"
 #include "wire/error.h"
@@ -63,6 +66,7 @@ struct request_row {
     void *work;               /* the handler's own, in the arena */
     uint32_t left;            /* parts that are not answered yet */
     bool no_answer;           /* Produce with acks=0 */
+    struct request_row *wait_next; /* in the line for producer ids */
     bool dirty;               /* on the broker's list of fetches to look at again */
     struct request_row *dirty_next;
     struct send_part *send;   /* the answer, in the arena */
@@ -151,6 +155,12 @@ struct partition {
     int32_t index;
     const struct view_partition *view;
     struct plog *log;
+    struct txn_producers *producers;
+    uint64_t replay_id;             /* its name in the replay memory */
+    int64_t replay_window_ms;       /* 0: not governed */
+    int64_t replay_blind_until_ms;  /* the memory could not be rebuilt in full: refuse until then */
+    int64_t noted_offset;           /* producer state is noted up to here */
+    uint64_t since_note_bytes, note_after_bytes;
     struct produce_queue admission; /* first in, first out */
     struct produce_queue ack;       /* appended, or duplicates of what is */
     struct fetch_part *waiters;
@@ -207,6 +217,13 @@ struct broker {
     uint64_t next_catalogue_id;
     uint64_t rng;
 
+    struct txn_ids ids;
+    struct request_row *ids_first, *ids_last; /* InitProducerId requests that wait for a block */
+    struct txn_replay *replay;     /* owned; one for all partitions */
+    uint64_t next_replay_id;
+    int64_t second_at_ms;          /* what is done once a second */
+    bool second_wakes;
+    int64_t expire_at_ms;          /* when silent producers are looked for again */
     struct admit_scratch *scratch; /* for looking into stored batches; made when first needed */
     struct disk_ops ops;     /* scratch of one step */
     struct bytes out;        /* scratch: the response being encoded */
@@ -264,6 +281,36 @@ void produce_fail_all(struct broker *b, struct partition *p, int16_t error);
 void produce_kick(struct broker *b, struct partition *p);   /* the head of the queue may go on */
 /* Implemented by handle_produce.c: one part has its outcome. */
 void produce_part_answered(struct broker *b, struct produce_part *part);
+
+/* ---- sequence.c: idempotent producers (KIP-98, KIP-360) ---- */
+
+struct txn_batch sequence_batch(const struct wire_batch *batch);
+/* 0: next, or not idempotent. -1: a duplicate, *stored says of what. Else the Kafka error. */
+int16_t sequence_check(struct broker *b, struct partition *p, const struct wire_batch *batch,
+                       struct txn_stored *stored, const char **message);
+void sequence_appended(struct broker *b, struct partition *p, const struct wire_batch *batch,
+                       int64_t base_offset);
+void sequence_tick(struct broker *b);
+
+/* ---- replays.c ---- */
+
+enum { REPLAY_INSERTED = -2, REPLAY_TOO_OLD_MARK = -3 };
+enum replay_result {
+    REPLAY_NONE,    /* nothing seen before; all signatures are remembered now */
+    REPLAY_RETRY,   /* all stored before, byte for byte: base_offset and needed_offset are set */
+    REPLAY_REFUSED, /* the job's refusals say which */
+    REPLAY_WAIT,    /* the record it repeats is on its way to the disk */
+    REPLAY_FULL,    /* retriable */
+};
+enum replay_result replays_check(struct broker *b, struct produce_part *part);
+
+/* ---- rebuild.c: producer state and replay memory ---- */
+
+void rebuild_producers(struct broker *b, struct partition *p);
+void rebuild_replay(struct broker *b, struct partition *p);
+void rebuild_note(struct broker *b, struct partition *p);
+void rebuild_appended(struct broker *b, struct partition *p, size_t n);
+void rebuild_start_moved(struct broker *b, struct partition *p);
 
 /* ---- handle_fetch.c ---- */
 
@@ -341,7 +388,7 @@ struct config_entry config_broker_entry(const struct broker *b, size_t i, struct
 
 extern const struct handler handler_produce, handler_fetch, handler_list_offsets, handler_metadata,
     handler_api_versions, handler_create_topics, handler_delete_topics, handler_delete_records,
-    handler_describe_configs, handler_alter_configs,
+    handler_init_producer_id, handler_describe_configs, handler_alter_configs,
     handler_create_partitions, handler_incremental_alter_configs, handler_describe_cluster,
     handler_describe_topic_partitions;
 extern const struct handler *const broker_handlers[];

@@ -105,7 +105,7 @@ static bool partition_is_here(const struct broker *b, const struct view_partitio
     return false;
 }
 
-static void partition_apply(struct partition *p)
+static void partition_apply(struct broker *b, struct partition *p)
 {
     const struct view_topic *t = p->topic->view;
     p->view = &t->partition[p->index];
@@ -115,6 +115,7 @@ static void partition_apply(struct partition *p)
                                   .segment_bytes = t->segment_bytes > 0 ? (uint64_t)t->segment_bytes
                                                                         : 0,
                               });
+    rebuild_replay(b, p);
 }
 
 static struct partition *partition_new(struct broker *b, struct topic_row *t, int32_t index)
@@ -128,12 +129,16 @@ static struct partition *partition_new(struct broker *b, struct topic_row *t, in
     if (!p->log)
         p->log = store_create(b->store, &id, b->now_ms);
     plog_set_user(p->log, p);
-    partition_apply(p);
+    p->replay_id = ++b->next_replay_id;
+    p->note_after_bytes = BROKER_NOTE_BYTES;
+    rebuild_producers(b, p);
+    partition_apply(b, p);
     return p;
 }
 
 static void partition_free(struct partition *p)
 {
+    txn_producers_free(p->producers);
     mem_free(p);
 }
 
@@ -159,7 +164,7 @@ static void topic_apply(struct broker *b, struct topic_row *t, const struct view
     }
     for (int32_t i = 0; i < t->partitions_n; i++) {
         if (t->partition[i])
-            partition_apply(t->partition[i]);
+            partition_apply(b, t->partition[i]);
         else if (partition_is_here(b, &v->partition[i]))
             t->partition[i] = partition_new(b, t, i);
     }

@@ -321,6 +321,11 @@ void world_kill(struct world *w)
     sim_disk_kill(w->sim);
 }
 
+void world_set_replay_memory(struct world *w, uint64_t bytes)
+{
+    w->options.replay_memory_bytes = bytes;
+}
+
 int world_start(struct world *w, struct err *err)
 {
     struct err own = {0};

@@ -48,6 +48,8 @@ uint64_t world_hash(const struct world *w); /* of everything that happened */
 void world_crash(struct world *w);
 /* SIGKILL: the page cache stays. */
 void world_kill(struct world *w);
+/* From the next start on. */
+void world_set_replay_memory(struct world *w, uint64_t bytes);
 /* Starts the broker on what is there. Fails the test when it refuses, unless err is given. */
 int world_start(struct world *w, struct err *err);
 bool world_is_up(const struct world *w);

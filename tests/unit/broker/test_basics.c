@@ -25,7 +25,7 @@ static void test_api_versions(void **state)
     struct wire_api_versions_response *r = world_call(w, c, WIRE_API_VERSIONS, 4, &req);
     assert_non_null(r);
     assert_int_equal(r->error_code, 0);
-    assert_in_range(r->api_keys_n, 14, (int32_t)wire_apis_n);
+    assert_in_range(r->api_keys_n, 15, (int32_t)wire_apis_n);
     assert_int_equal(r->finalized_features_n, 1);
     assert_int_equal(r->finalized_features[0].max_version_level, 21);
     assert_int_equal(r->api_keys[0].api_key, WIRE_PRODUCE);
