@@ -10,6 +10,7 @@
 enum {
     BATCH_MAX = 256,                             /* appends that share one sync */
     NO_SPACE_PAUSE_MS = 5000,                    /* before the next try to reserve space */
+    IDLE_MS = 10,                                /* then the writer does what can wait */
 };
 
 enum op_kind { OP_APPEND, OP_TRUNCATE, OP_PUT, OP_GET };
@@ -263,9 +264,7 @@ static bool do_spare_work(struct raft_disk *d)
     struct err e = {0};
     int rc;
 
-    if (raft_store_is_fresh(s))
-        return false;
-    if (raft_store_mirror_due(s)) {
+    if (raft_store_mirror_due(s) && !raft_store_prepare_urgent(s)) {
         uv_mutex_unlock(&d->lock);
         rc = raft_store_mirror_meta(s, &e);
     } else if (raft_store_prepare_due(s) && now_ms() >= atomic_load(&d->no_space_until_ms)) {
@@ -303,6 +302,7 @@ static void refuse_rest(struct raft_disk *d)
 static void writer(void *arg)
 {
     struct raft_disk *d = arg;
+    bool idle = false; /* nothing came for IDLE_MS */
 
     uv_mutex_lock(&d->lock);
     for (;;) {
@@ -313,15 +313,21 @@ static void writer(void *arg)
             uv_cond_wait(&d->work, &d->lock);
         } else if (d->meta_due) {
             do_meta(d);
+            idle = false;
+        } else if (raft_store_prepare_urgent(d->config.store) && do_spare_work(d)) {
+            continue;
         } else if (d->queue.first != NULL) {
             do_queue(d);
+            idle = false;
         } else if (d->stopping) {
             refuse_rest(d);
             break;
         } else if (d->own != NULL) {
             do_own_snapshot(d);
-        } else if (!do_spare_work(d)) {
-            uv_cond_timedwait(&d->work, &d->lock, UINT64_C(1000000) * NO_SPACE_PAUSE_MS);
+        } else if (!idle || !do_spare_work(d)) {
+            uint64_t wait_ms = idle ? NO_SPACE_PAUSE_MS : IDLE_MS;
+
+            idle = uv_cond_timedwait(&d->work, &d->lock, UINT64_C(1000000) * wait_ms) != 0;
         }
     }
     uv_mutex_unlock(&d->lock);

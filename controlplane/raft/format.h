@@ -1,8 +1,8 @@
 /* The bytes that Raft's state has on disk, as pure functions over byte ranges. Three kinds of file in
  * the folder; docs/internals/raft.md draws them.
  *
- *   meta-a, meta-b   term and vote: two copies of one block, written one after the other, never both
- *                    at once, so that one of them is always whole
+ *   meta-a, meta-b   term and vote: two copies of one block, written in turn, so that one of them is
+ *                    always whole
  *   log-<number>     groups: what one append, truncation or reset wrote, chained by checksums through
  *                    all files in the order of their numbers
  *   snap-<index>     one snapshot: a header and chunks, each with its checksum

@@ -390,7 +390,7 @@ static int open_store(struct raft_store **out, struct raft_files *files,
     *out = NULL;
     if (getrandom(&incarnation, sizeof incarnation, 0) != (ssize_t)sizeof incarnation)
         return err_set(e, ERR_IO, "the system gives no random numbers");
-    rc = raft_store_open(out, files, c->raft_id, incarnation, e);
+    rc = raft_store_open(out, files, c->raft_id, incarnation, NULL, e);
     if (rc == 0 && raft_store_is_fresh(*out))
         rc = bootstrap(*out, c, e);
     if (rc == 0)

@@ -97,6 +97,20 @@ static int read_meta(struct raft_store *s, int which, struct raft_meta *m, struc
     return got == (int64_t)sizeof block && raft_meta_decode(block, m);
 }
 
+/* The newer copy may be in the page cache alone, so it is written again; the older stays whole
+ * meanwhile. Where the other copy is not whole the newer was synced before that one was touched (and
+ * perhaps only its name was lost): then the other is made good. */
+static int settle_meta(struct raft_store *s, bool both_whole, struct err *e)
+{
+    int rc = raft_store_write_meta(s, both_whole ? s->meta_newest : 1 - s->meta_newest, e);
+
+    s->mirror_due = both_whole;
+    if (rc != 0 || both_whole)
+        return rc;
+    rc = s->files->sync_folder(s->files);
+    return rc == 0 ? 0 : raft_store_io_error(e, rc, "sync the Raft folder");
+}
+
 static int open_meta(struct raft_store *s, const struct listing *l, struct err *e)
 {
     struct raft_meta copy[2];
@@ -119,6 +133,7 @@ static int open_meta(struct raft_store *s, const struct listing *l, struct err *
     bool second = !whole[0] || (whole[1] && copy[1].sequence > copy[0].sequence);
 
     s->meta = copy[second];
+    s->meta_newest = second;
     if (s->meta.raft_id != s->raft_id)
         return err_set(e, ERR_CONFLICT,
                        "this Raft folder belongs to Raft id %" PRIu64 ", not to %" PRIu64
@@ -128,10 +143,9 @@ static int open_meta(struct raft_store *s, const struct listing *l, struct err *
         return err_set(e, ERR_CORRUPT,
                        "the Raft log and snapshot are missing, but this node has voted" RAFT_WHAT_TO_DO);
     s->fresh = !started;
-    /* The newer copy may be in the page cache alone: it counts when the other one has it too. */
-    if (started && (!whole[0] || !whole[1] || copy[0].sequence != copy[1].sequence))
-        return raft_store_write_meta(s, second ? 0 : 1, e);
-    return 0;
+    if (!started || (whole[0] && whole[1] && copy[0].sequence == copy[1].sequence))
+        return 0;
+    return settle_meta(s, whole[0] && whole[1], e);
 }
 
 static int open_snapshot(struct raft_store *s, uint64_t index, struct err *e)
@@ -290,12 +304,15 @@ static int open_started(struct raft_store *s, const struct listing *l, struct er
 }
 
 int raft_store_open(struct raft_store **out, struct raft_files *f, uint64_t raft_id,
-                    uint64_t incarnation, struct err *e)
+                    uint64_t incarnation, const struct raft_store_sizes *sizes, struct err *e)
 {
     struct listing l = {0};
     struct raft_store *s = MEM_NEW(struct raft_store);
 
     *out = NULL;
+    s->sizes = (struct raft_store_sizes){RAFT_LOG_FILE_FIRST, RAFT_LOG_FILE_SIZE};
+    if (sizes != NULL)
+        s->sizes = *sizes;
     s->files = f;
     s->raft_id = raft_id;
     s->meta_handle[0] = s->meta_handle[1] = -1;

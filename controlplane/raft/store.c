@@ -47,37 +47,48 @@ bool raft_store_is_fresh(const struct raft_store *s)
 
 /* ---- term and vote ---- */
 
+int raft_store_make_meta(struct raft_store *s, int which, struct err *e)
+{
+    struct raft_files *f = s->files;
+
+    if (s->meta_handle[which] >= 0)
+        return 0;
+    int handle = f->open(f, which == 0 ? RAFT_NAME_META_A : RAFT_NAME_META_B, true);
+
+    if (handle < 0)
+        return raft_store_io_error(e, handle, "make a file for Raft's term and vote");
+    s->meta_handle[which] = handle;
+    return 0;
+}
+
 int raft_store_write_meta(struct raft_store *s, int which, struct err *e)
 {
     struct raft_files *f = s->files;
     uint8_t block[RAFT_META_SIZE];
+    int rc = raft_store_make_meta(s, which, e);
 
+    if (rc != 0)
+        return rc;
     raft_meta_encode(&s->meta, block);
-    if (s->meta_handle[which] < 0) {
-        int handle = f->open(f, which == 0 ? RAFT_NAME_META_A : RAFT_NAME_META_B, true);
-
-        if (handle < 0)
-            return raft_store_io_error(e, handle, "make a file for Raft's term and vote");
-        s->meta_handle[which] = handle;
-    }
-    int rc = f->write(f, s->meta_handle[which], 0, block, sizeof block);
-
+    rc = f->write(f, s->meta_handle[which], 0, block, sizeof block);
     if (rc == 0)
         rc = f->sync(f, s->meta_handle[which]);
     return rc == 0 ? 0 : raft_store_io_error(e, rc, "write and sync Raft's term and vote");
 }
 
+/* Always the older copy: should the write be torn, the newer one is whole. */
 int raft_store_set_meta(struct raft_store *s, uint64_t term, uint64_t voted_for, struct err *e)
 {
-    int rc = s->mirror_due ? raft_store_mirror_meta(s, e) : 0;
+    int rc;
 
-    if (rc != 0)
-        return rc;
     s->meta.sequence++;
     s->meta.term = term;
     s->meta.voted_for = voted_for;
     s->mirror_due = true;
-    return raft_store_write_meta(s, 0, e);
+    rc = raft_store_write_meta(s, 1 - s->meta_newest, e);
+    if (rc == 0)
+        s->meta_newest = 1 - s->meta_newest;
+    return rc;
 }
 
 bool raft_store_mirror_due(const struct raft_store *s)
@@ -88,7 +99,7 @@ bool raft_store_mirror_due(const struct raft_store *s)
 int raft_store_mirror_meta(struct raft_store *s, struct err *e)
 {
     s->mirror_due = false;
-    return raft_store_write_meta(s, 1, e);
+    return raft_store_write_meta(s, 1 - s->meta_newest, e);
 }
 
 uint64_t raft_store_term(const struct raft_store *s)
@@ -118,7 +129,12 @@ struct log_file *raft_store_add_file(struct raft_store *s, uint64_t number, int 
 
 bool raft_store_prepare_due(const struct raft_store *s)
 {
-    return s->current + 1 >= s->file_n;
+    return !s->fresh && s->current + 1 >= s->file_n;
+}
+
+bool raft_store_prepare_urgent(const struct raft_store *s)
+{
+    return raft_store_prepare_due(s) && s->position > s->file[s->current].size_bytes / 2;
 }
 
 int raft_store_prepare(struct raft_store *s, struct err *e)
@@ -139,13 +155,13 @@ int raft_store_prepare(struct raft_store *s, struct err *e)
         return handle == -ENOSPC ? err_set(e, ERR_LIMIT, "the disk is full")
                                  : raft_store_io_error(e, handle, "make a Raft log file");
 
-    int rc = f->allocate(f, handle, RAFT_LOG_FILE_SIZE);
+    int rc = f->allocate(f, handle, s->sizes.file_bytes);
 
     if (rc == -ENOSPC) {
         f->close(f, handle);
         f->remove(f, RAFT_NAME_LOG_NEW);
-        return err_set(e, ERR_LIMIT, "the disk has no room for another Raft log file of %d bytes",
-                       RAFT_LOG_FILE_SIZE);
+        return err_set(e, ERR_LIMIT, "the disk has no room for another Raft log file of %u bytes",
+                       s->sizes.file_bytes);
     }
     if (rc == 0)
         rc = f->sync(f, handle);
@@ -157,7 +173,7 @@ int raft_store_prepare(struct raft_store *s, struct err *e)
         f->close(f, handle);
         return raft_store_io_error(e, rc, "reserve a Raft log file");
     }
-    raft_store_add_file(s, number, handle, RAFT_LOG_FILE_SIZE);
+    raft_store_add_file(s, number, handle, s->sizes.file_bytes);
     return 0;
 }
 
@@ -267,11 +283,14 @@ int raft_store_put_group(struct raft_store *s, enum raft_group_kind kind, uint64
 int raft_store_append(struct raft_store *s, const struct raft_entry *entries, size_t n,
                       struct err *e)
 {
+    size_t target = s->sizes.file_bytes / 2 < RAFT_GROUP_TARGET ? s->sizes.file_bytes / 2
+                                                                : RAFT_GROUP_TARGET;
+
     while (n > 0) {
         size_t take = 0;
         size_t size = 0;
 
-        for (; take < n && (take == 0 || size + entries[take].buf.len <= RAFT_GROUP_TARGET); take++) {
+        for (; take < n && (take == 0 || size + entries[take].buf.len <= target); take++) {
             if (entries[take].buf.len > RAFT_ENTRY_BYTES_MAX)
                 return err_set(e, ERR_LIMIT, "a Raft entry of %zu bytes is above the limit of %d",
                                entries[take].buf.len, RAFT_ENTRY_BYTES_MAX);
@@ -329,7 +348,7 @@ static int recycle_first(struct raft_store *s, struct err *e)
     raft_log_name(from, old.number);
     memmove(s->file, s->file + 1, --s->file_n * sizeof *s->file);
     s->current--;
-    if (old.size_bytes != RAFT_LOG_FILE_SIZE || spares >= RAFT_LOG_SPARES_MAX) {
+    if (old.size_bytes != s->sizes.file_bytes || spares >= RAFT_LOG_SPARES_MAX) {
         f->close(f, old.handle);
         rc = f->remove(f, from);
     } else {
@@ -369,9 +388,9 @@ static int bootstrap_log(struct raft_store *s, struct raft_entry *entry, struct 
 
     if (handle < 0)
         return raft_store_io_error(e, handle, "make the first Raft log file");
-    raft_store_add_file(s, 1, handle, RAFT_LOG_FILE_FIRST);
+    raft_store_add_file(s, 1, handle, s->sizes.file_first_bytes);
 
-    int rc = f->allocate(f, handle, RAFT_LOG_FILE_FIRST);
+    int rc = f->allocate(f, handle, s->sizes.file_first_bytes);
 
     if (rc != 0)
         return raft_store_io_error(e, rc, "reserve the first Raft log file");
@@ -397,8 +416,8 @@ int raft_store_bootstrap(struct raft_store *s, const struct raft_configuration *
 
     int rc = raft_store_write_meta(s, 0, e);
 
-    if (rc == 0)
-        rc = raft_store_write_meta(s, 1, e);
+    if (rc == 0) /* only its name is needed now; the first change of the term fills it */
+        rc = raft_store_make_meta(s, 1, e);
     if (rc == 0)
         rc = bootstrap_log(s, &entry, e);
     if (rc != 0) {

@@ -20,11 +20,16 @@ enum {
 
 struct raft_store;
 
+/* For tests, which want to see many files; NULL or 0 means format.h's. */
+struct raft_store_sizes {
+    uint32_t file_first_bytes, file_bytes;
+};
+
 /* Opens and recovers. `incarnation` is used only for a fresh folder: a random number. Errors:
  * ERR_CORRUPT, ERR_CONFLICT (another raft_id's folder), ERR_IO; each message says what to do. The
  * files are borrowed until raft_store_close. */
 int raft_store_open(struct raft_store **out, struct raft_files *f, uint64_t raft_id,
-                    uint64_t incarnation, struct err *e);
+                    uint64_t incarnation, const struct raft_store_sizes *sizes, struct err *e);
 void raft_store_close(struct raft_store *s);
 
 /* Nothing was ever stored here, or a bootstrap did not come to its end. */
@@ -43,8 +48,9 @@ struct raft_store_state {
 };
 int raft_store_load(struct raft_store *s, struct raft_store_state *out, struct err *e);
 
-/* Durable when it returns. raft_store_mirror_meta writes the second copy, which costs a sync of its own
- * and may be done after the caller went on; it is done by set_meta if it was forgotten. */
+/* Durable when it returns: written over the older of the two copies. raft_store_mirror_meta brings the
+ * other one up to date, so that each value stands twice; it costs a sync of its own and may be done when
+ * there is time, or not before the next change. */
 int raft_store_set_meta(struct raft_store *s, uint64_t term, uint64_t voted_for, struct err *e);
 bool raft_store_mirror_due(const struct raft_store *s);
 int raft_store_mirror_meta(struct raft_store *s, struct err *e);
@@ -65,7 +71,8 @@ uint64_t raft_store_last_index(const struct raft_store *s);
 /* The largest group that an append can write without allocating. */
 uint64_t raft_store_room(const struct raft_store *s);
 uint64_t raft_store_disk_bytes(const struct raft_store *s); /* of all log files */
-bool raft_store_prepare_due(const struct raft_store *s);
+bool raft_store_prepare_due(const struct raft_store *s);    /* no spare file is there */
+bool raft_store_prepare_urgent(const struct raft_store *s); /* and the current one is half full */
 /* Makes one spare file. ERR_LIMIT: the disk is full, try again later; nothing is broken. */
 int raft_store_prepare(struct raft_store *s, struct err *e);
 

@@ -27,10 +27,12 @@ struct log_file {
 struct raft_store {
     struct raft_files *files;
     uint64_t raft_id;
+    struct raft_store_sizes sizes;
     bool fresh;
 
     struct raft_meta meta;
     bool mirror_due;
+    int meta_newest;    /* which copy has it */
     int meta_handle[2]; /* a, b; -1 until made */
 
     struct log_file *file; /* in the order of their numbers */
@@ -69,6 +71,7 @@ int raft_store_io_error(struct err *e, int rc, const char *what);
 
 /* Writes and syncs one copy of s->meta: 0 is meta-a, 1 meta-b. */
 int raft_store_write_meta(struct raft_store *s, int which, struct err *e);
+int raft_store_make_meta(struct raft_store *s, int which, struct err *e); /* the name only */
 
 /* Writes one group at the tail: the chain's numbers are filled in here. */
 int raft_store_put_group(struct raft_store *s, enum raft_group_kind kind, uint64_t first_index,
