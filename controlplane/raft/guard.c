@@ -203,8 +203,9 @@ static void take_new_term(struct raft_guard *g)
     struct raft *r = g->raft;
 
     g->hits[RAFT_GUARD_TERM]++;
-    if (g->io.set_term(&g->io, r->current_term + 1) != 0 || g->io.set_vote(&g->io, r->id) != 0)
-        return; /* dead now */
+    if (g->io.set_term(&g->io, r->current_term + 1) != 0 || g->io.set_vote(&g->io, r->id) != 0 ||
+        g->dead)
+        return;
     r->current_term++;
     r->voted_for = r->id;
 }
@@ -441,7 +442,7 @@ static bool keep_out(struct raft_guard *g, struct raft_message *m)
                 return false;
             g->hits[RAFT_GUARD_CONFIG]++;
             drop_message(m);
-            if (g->io.truncate(&g->io, at) == 0) {
+            if (g->io.truncate(&g->io, at) == 0 && !g->dead) {
                 g->dead = true;
                 g->hooks.restart(g->hooks.arg);
             }
@@ -551,7 +552,9 @@ static int guard_recover(struct raft_io *io, const struct raft_configuration *co
     return pass_error(g, g->base->recover(g->base, conf));
 }
 
-/* Rule 11 for the synchronous writes. */
+/* Rule 11 for the synchronous writes. Where fatal() comes back (tests), libraft is told that all went
+ * well: nothing that it does from then on leaves this process, and its own handling of the error frees a
+ * stray pointer (convertToCandidate leaves a candidate's fields to a follower). */
 static int must_succeed(struct raft_guard *g, int rc, const char *what)
 {
     char why[RAFT_ERRMSG_BUF_SIZE + 64];
@@ -561,7 +564,7 @@ static int must_succeed(struct raft_guard *g, int rc, const char *what)
     g->hits[RAFT_GUARD_FAILSTOP]++;
     snprintf(why, sizeof why, "%s: %s", what, g->base->errmsg);
     raft_guard_stop(g, why);
-    return pass_error(g, rc);
+    return 0;
 }
 
 static int guard_set_term(struct raft_io *io, raft_term term)
@@ -570,7 +573,7 @@ static int guard_set_term(struct raft_io *io, raft_term term)
     int rc;
 
     if (g->dead)
-        return RAFT_SHUTDOWN;
+        return 0;
     rc = must_succeed(g, g->base->set_term(g->base, term), "Raft's term cannot be stored");
     if (rc == 0)
         g->vote = 0;
@@ -583,7 +586,7 @@ static int guard_set_vote(struct raft_io *io, raft_id server_id)
     int rc;
 
     if (g->dead)
-        return RAFT_SHUTDOWN;
+        return 0;
     if (rule_on(g, RAFT_GUARD_VOTE) && g->vote != 0 && g->vote != server_id) {
         /* A leader that transfers its leadership forgets that it voted for itself. */
         g->hits[RAFT_GUARD_VOTE]++;
@@ -631,6 +634,17 @@ static bool check_answer(struct raft_guard *g, struct raft_message *m)
     return false;
 }
 
+/* 0.15 answers a pre-vote with the candidate's own number, also when it refuses for a newer term. A
+ * candidate with the longest log and the lowest term then never learns why, and nobody can win. */
+static void tell_newer_term(struct raft_guard *g, struct raft_request_vote_result *a)
+{
+    if (!rule_on(g, RAFT_GUARD_PRE_VOTE) || a->pre_vote != raft_tribool_true || a->vote_granted ||
+        a->term >= g->raft->current_term)
+        return;
+    g->hits[RAFT_GUARD_PRE_VOTE]++;
+    a->term = g->raft->current_term;
+}
+
 static int guard_send(struct raft_io *io, struct raft_io_send *request,
                       const struct raft_message *message, raft_io_send_cb cb)
 {
@@ -647,6 +661,8 @@ static int guard_send(struct raft_io *io, struct raft_io_send *request,
         return swallow(g, request, cb);
     if (m.type == RAFT_IO_APPEND_ENTRIES_RESULT && check_answer(g, &m))
         return swallow(g, request, cb);
+    if (m.type == RAFT_IO_REQUEST_VOTE_RESULT)
+        tell_newer_term(g, &m.request_vote_result);
     if (rule_on(g, RAFT_GUARD_ADDRESS) && (m.server_id == 0 || m.server_address == NULL)) {
         g->hits[RAFT_GUARD_ADDRESS]++;
         return swallow(g, request, cb);
@@ -701,13 +717,12 @@ static int guard_append(struct raft_io *io, struct raft_io_append *request,
     g->appends_end = &a->next;
     if (g->dead) /* libraft waits for ever, as the process ends */
         return 0;
-    rc = must_succeed(g, g->base->append(g->base, &a->base, entries, n, on_append),
-                      "the Raft log cannot be written");
+    rc = g->base->append(g->base, &a->base, entries, n, on_append);
     if (rc != 0) {
         *before = NULL;
         g->appends_end = before;
         mem_free(a);
-        return g->dead ? 0 : rc;
+        return must_succeed(g, rc, "the Raft log cannot be written");
     }
     if (g->receiving == RAFT_GUARD_APPENDING)
         note_match(g);
@@ -719,7 +734,7 @@ static int guard_truncate(struct raft_io *io, raft_index index)
     struct raft_guard *g = guard_of(io);
 
     if (g->dead)
-        return RAFT_SHUTDOWN;
+        return 0;
     return must_succeed(g, g->base->truncate(g->base, index), "the Raft log cannot be cut");
 }
 

@@ -37,6 +37,7 @@ enum raft_guard_rule {
     RAFT_GUARD_PADDING,  /* 10: entries are multiples of 8 bytes */
     RAFT_GUARD_FAILSTOP, /* 11: a failed write ends the process */
     RAFT_GUARD_STALL,    /* 14: so does one that does not come back */
+    RAFT_GUARD_PRE_VOTE, /* 16: a refused pre-vote tells the newer term */
     RAFT_GUARD_RULES,
 };
 

@@ -286,8 +286,13 @@ static int check_term(struct raft_store *s, struct err *e)
 
 static int open_started(struct raft_store *s, const struct listing *l, struct err *e)
 {
-    int rc = l->snap != 0 ? open_snapshot(s, l->snap, e) : 0;
+    /* A name that is seen may be in the cache alone, a new snapshot's for one; the log must not follow
+     * it before it is durable. */
+    int rc = s->files->sync_folder(s->files);
 
+    if (rc != 0)
+        return raft_store_io_error(e, rc, "sync the Raft folder");
+    rc = l->snap != 0 ? open_snapshot(s, l->snap, e) : 0;
     if (rc == 0 && l->log_n == 0)
         rc = err_set(e, ERR_CORRUPT, "the Raft log files are missing" RAFT_WHAT_TO_DO);
     if (rc == 0)
