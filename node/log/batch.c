@@ -2,23 +2,8 @@
 
 #include "base/codec.h"
 #include "log/limits.h"
-
-#include <nmmintrin.h>
-
-uint32_t log_crc32c(uint32_t crc, const void *p, size_t n)
-{
-    const uint8_t *at = p;
-    uint64_t c = crc ^ 0xffffffffu;
-    for (; n >= 8; n -= 8, at += 8) {
-        uint64_t v;
-        memcpy(&v, at, 8);
-        c = _mm_crc32_u64(c, v);
-    }
-    for (; n; n--, at++) {
-        c = _mm_crc32_u8((uint32_t)c, *at);
-    }
-    return (uint32_t)c ^ 0xffffffffu;
-}
+#include "wire/batch.h"
+#include "wire/crc32c.h"
 
 bool log_batch_parse(const uint8_t *p, struct log_batch *out)
 {
@@ -50,59 +35,44 @@ bool log_batch_intact(struct slice bytes)
     struct log_batch b;
     return bytes.n >= LOG_BATCH_HEADER_BYTES && log_batch_parse(bytes.p, &b) &&
            b.size_bytes == bytes.n &&
-           log_crc32c(0, bytes.p + LOG_BATCH_CRC_FROM, bytes.n - LOG_BATCH_CRC_FROM) == b.crc;
+           wire_crc32c(0, bytes.p + LOG_BATCH_CRC_FROM, bytes.n - LOG_BATCH_CRC_FROM) == b.crc;
 }
 
-/* length, attributes, timestamp delta, offset delta: all that a look-up by time needs. */
-static bool record_head(struct slice *s, int64_t *timestamp_delta, int64_t *offset_delta)
+/* The first record that fits, among the uncompressed records of b. */
+static bool find_record(const struct wire_batch *b, struct slice records, int64_t from, int64_t ms,
+                        int64_t *offset, int64_t *timestamp_ms)
 {
-    const uint8_t *end = s->p + s->n;
-    uint64_t v;
-    size_t n = varint_get(s->p, end, 5, &v);
-    int64_t length = zigzag_decode(v);
-    if (!n || length < 3 || (uint64_t)length > s->n - n) {
-        return false;
+    struct wire_record_iter it;
+    struct wire_record r;
+    wire_record_iter_init(&it, records, b, false);
+    while (wire_record_next(&it, &r, NULL) == 1) {
+        int64_t time = b->base_timestamp + r.timestamp_delta;
+        if (time >= ms && b->base_offset + r.offset_delta >= from) {
+            *offset = b->base_offset + r.offset_delta;
+            *timestamp_ms = time;
+            return true;
+        }
     }
-    const uint8_t *p = s->p + n;
-    const uint8_t *next = p + length;
-    p++;
-    n = varint_get(p, next, 10, &v);
-    if (!n) {
-        return false;
-    }
-    *timestamp_delta = zigzag_decode(v);
-    p += n;
-    if (!varint_get(p, next, 5, &v)) {
-        return false;
-    }
-    *offset_delta = zigzag_decode(v);
-    *s = slice_of(next, (size_t)(end - next));
-    return true;
+    return false;
 }
 
 bool log_batch_find_time(struct slice batch, int64_t from, int64_t ms, int64_t *offset,
                          int64_t *timestamp_ms)
 {
-    struct log_batch b;
-    if (batch.n < LOG_BATCH_HEADER_BYTES || !log_batch_parse(batch.p, &b)) {
+    struct wire_batch b;
+    if (wire_batch_parse(batch, &b, NULL) || b.max_timestamp < ms) {
         return false;
     }
-    if (b.attributes & 8) { /* log append time: one time for all */
+    if (b.attributes & WIRE_BATCH_LOG_APPEND_TIME) { /* one time for all */
         *offset = b.base_offset > from ? b.base_offset : from;
         *timestamp_ms = b.max_timestamp;
-        return b.max_timestamp >= ms;
+        return true;
     }
-    struct slice s = {batch.p + LOG_BATCH_HEADER_BYTES, batch.n - LOG_BATCH_HEADER_BYTES};
-    for (int32_t i = 0; i < b.records_n; i++) {
-        int64_t dt, doff;
-        if (!record_head(&s, &dt, &doff)) {
-            return false;
-        }
-        if (b.base_timestamp + dt >= ms && b.base_offset + doff >= from) {
-            *offset = b.base_offset + doff;
-            *timestamp_ms = b.base_timestamp + dt;
-            return true;
-        }
-    }
-    return false;
+    struct bytes scratch = {0};
+    struct slice records;
+    bool found = wire_batch_records(&b, LOG_DECOMPRESS_MAX_BYTES, NULL, &scratch, &records, NULL) ==
+                     0 &&
+                 find_record(&b, records, from, ms, offset, timestamp_ms);
+    bytes_free(&scratch);
+    return found;
 }

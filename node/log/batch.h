@@ -33,6 +33,4 @@ bool log_batch_intact(struct slice bytes);
 bool log_batch_find_time(struct slice batch, int64_t from, int64_t ms, int64_t *offset,
                          int64_t *timestamp_ms);
 
-uint32_t log_crc32c(uint32_t crc, const void *p, size_t n);
-
 #endif

@@ -22,11 +22,30 @@ static uint64_t pack_total(const struct pack *k)
     return (k->header_bytes + k->body_bytes + LOG_ALIGN - 1) / LOG_ALIGN * LOG_ALIGN;
 }
 
+/* The files of a deleted replica are removed when its group is synced; one of the same name that is
+ * created right after must come in a later group, or its files would go with them. */
+static bool follows_deletion(struct store *s, size_t at)
+{
+    const struct plog_id *id = &log_entry_at(s, at)->plog->id;
+    for (size_t i = 0; i < at; i++) {
+        const struct log_entry *e = log_entry_at(s, i);
+        if (e->kind == LOG_DELETE && memcmp(&e->plog->id, id, sizeof *id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void measure(struct store *s, struct pack *k, uint64_t limit, size_t copy_max)
 {
     *k = (struct pack){.header_bytes = LOG_GROUP_HEADER_BYTES, .copy_max = copy_max};
+    bool deletes = false;
     for (size_t i = 0; i < s->entries_n; i++) {
         const struct log_entry *e = log_entry_at(s, i);
+        if (e->kind == LOG_CREATE && deletes && follows_deletion(s, i)) {
+            break;
+        }
+        deletes |= e->kind == LOG_DELETE;
         size_t h = entry_header_bytes(e), b = e->kind == LOG_BATCH ? e->bytes.n : 0;
         bool big = b > copy_max;
         if (k->header_bytes + h + k->body_bytes + b > limit ||
@@ -76,8 +95,14 @@ static bool plan(struct store *s, struct pack *k, int *slot, bool *snapshot)
     }
     bool may_snapshot = s->checkpoint.step == CHECKPOINT_NONE && !s->rows_failed;
     if (*slot >= 0 && last && !*snapshot) {
-        *snapshot = may_snapshot && measure_all(s, k);
-        *slot = *snapshot ? log_journal_place(s, pack_total(k), &last) : -1;
+        struct pack all;
+        *snapshot = may_snapshot && measure_all(s, &all);
+        if (*snapshot) {
+            *k = all;
+            *slot = log_journal_place(s, pack_total(k), &last);
+        } else if (!may_snapshot) {
+            *slot = -1; /* one is under way: it will free files */
+        }
     }
     if (*slot < 0) {
         /* No file for it: what still fits into the current one need not wait. */

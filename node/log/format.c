@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/codec.h"
-#include "log/batch.h"
+#include "wire/crc32c.h"
 
 static const uint32_t file_magic = 0x57524a46;       /* WRJF */
 static const uint32_t group_magic = 0x57524a47;      /* WRJG */
@@ -14,13 +14,13 @@ static void seal(uint8_t *p, size_t n, uint32_t magic)
 {
     be32_put(p, magic);
     be32_put(p + 8, LOG_FORMAT_VERSION);
-    be32_put(p + 4, log_crc32c(0, p + 8, n - 8));
+    be32_put(p + 4, wire_crc32c(0, p + 8, n - 8));
 }
 
 static bool sealed(const uint8_t *p, size_t n, uint32_t magic)
 {
     return be32_get(p) == magic && be32_get(p + 8) == LOG_FORMAT_VERSION &&
-           be32_get(p + 4) == log_crc32c(0, p + 8, n - 8);
+           be32_get(p + 4) == wire_crc32c(0, p + 8, n - 8);
 }
 
 void log_file_header_put(uint8_t p[LOG_FILE_HEADER_BYTES], const struct log_file_header *h)

@@ -184,6 +184,7 @@ void log_index_forget(struct store *s, struct plog *p, int64_t segment)
 /* Remembers that a rolled segment's index is in memory, and drops the one remembered longest. */
 static void loaded_push(struct store *s, struct plog *p, int64_t segment)
 {
+    log_index_forget(s, p, segment); /* an old mark must not drop what was just loaded */
     struct log_loaded *l = &s->loaded[s->loaded_next++ % LOG_INDEXES_LOADED_MAX];
     if (l->plog) {
         struct log_segment *old = log_segment_find(l->plog, l->segment);

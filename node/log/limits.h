@@ -23,6 +23,7 @@ enum {
     LOG_SCAN_BYTES = 64 << 10,   /* read at once when scanning headers */
     LOG_ALLOCATE_FROM_BYTES = 1 << 20, /* segments reserve space ahead from this size on */
     LOG_ALLOCATE_CHUNK_BYTES = 8 << 20,
+    LOG_DECOMPRESS_MAX_BYTES = 128 << 20, /* of one batch, when looking for a time in it */
     LOG_IDLE_CHECKPOINT_MS = 5000, /* quiet this long: checkpoint, so that a restart is quick */
     LOG_RETRY_MS = 1000,           /* failed segment writes are tried again */
     LOG_TICK_MS = 1000,

@@ -397,10 +397,23 @@ static int settle_ring(struct recovery *r)
     return free_slot >= 0 ? 0 : make_file(r, absent, false);
 }
 
+/* What a killed process left may exist in the page cache alone: the names in the folders and the
+ * header of the youngest file must not depend on that, because other files are taken again. */
+static int sync_found(struct recovery *r)
+{
+    char path[DISK_PATH_MAX];
+    log_path_journal(r->order[r->order_n - 1], path);
+    int e = r->d->sync(r->d, path);
+    e = e ? e : r->d->sync_dir(r->d, "journal");
+    e = e ? e : r->d->sync_dir(r->d, ".");
+    return e ? log_disk_error(r->err, "sync", path, e) : 0;
+}
+
 static int open_existing(struct recovery *r)
 {
     struct store *s = r->s;
     int e = check_identity(r);
+    e = e ? e : sync_found(r);
     if (!e && r->image) {
         e = log_checkpoint_decode(s, slice_of(r->image, r->cp.total_bytes), &r->cp, r->err);
     }

@@ -10,6 +10,7 @@ struct gathered {
     uint32_t position;
     uint32_t n;
     uint8_t *bytes; /* LOG_REPLAY_BUFFER_BYTES, NULL while empty */
+    bool dir_there;
     struct gathered *next;
 };
 
@@ -77,14 +78,17 @@ static int gathered_write(struct log_replay *r, struct gathered *g, struct err *
     struct disk *d = r->s->disk;
     struct plog *p = g->plog;
     char path[DISK_PATH_MAX];
-    if (!p->dir_made) {
+    if (!g->dir_there) {
+        /* Also where the checkpoint knows the folder: a deletion that the journal has further on may
+         * have removed it. */
         log_path_dir(&p->id, path);
         int e = d->make_dir(d, path);
         if (e) {
             return log_disk_error(err, "make", path, e);
         }
+        g->dir_there = true;
+        r->s->topics_dirty |= !p->dir_made;
         p->dir_made = true;
-        r->s->topics_dirty = true;
     }
     log_path_segment(&p->id, g->segment, ".log", path);
     int e = d->write(d, path, g->position, g->bytes, g->n);
@@ -229,6 +233,11 @@ static int apply(struct log_replay *r, const struct log_record *rec, const uint8
     case LOG_START:
         if (rec->value > p->start && rec->value <= p->end.offset) {
             p->start = p->start_wanted = p->start_packed = rec->value;
+            /* A start at the very end went with a roll (plog_delete_before, expired): the file of
+             * what was the active segment is gone. */
+            if (rec->value == p->end.offset && log_active(p)->size) {
+                log_roll(p);
+            }
         }
         return 0;
     case LOG_NOTE:

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/codec.h"
 #include "log/batch.h"
+#include "wire/crc32c.h"
 
 void fx_init(struct fixture *fx, uint64_t seed)
 {
@@ -123,7 +124,7 @@ struct buf *fx_batch(int records_n, size_t value_bytes, int64_t first_ms, int64_
     be32_put(p + 57, (uint32_t)records_n);
     memcpy(p + LOG_BATCH_HEADER_BYTES, records.p, records.n);
     b->n = LOG_BATCH_HEADER_BYTES + records.n;
-    be32_put(p + 17, log_crc32c(0, p + LOG_BATCH_CRC_FROM, b->n - LOG_BATCH_CRC_FROM));
+    be32_put(p + 17, wire_crc32c(0, p + LOG_BATCH_CRC_FROM, b->n - LOG_BATCH_CRC_FROM));
     bytes_free(&records);
     bytes_free(&one);
     return b;

@@ -2,6 +2,7 @@
 
 #include "base/codec.h"
 #include "base/mem.h"
+#include "wire/batch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -226,6 +227,43 @@ static void test_find_time(void **state)
         assert_int_equal(offset, first_max);
         p = reopen(&fx);
     }
+    fx_free(&fx);
+}
+
+static void test_find_time_in_compressed_batches(void **state)
+{
+    (void)state;
+    struct fixture fx;
+    struct plog *p = open_one(&fx, 60);
+    for (int codec = 0; codec < WIRE_CODECS_N; codec++) {
+        struct wire_batch_builder bb;
+        struct bytes out = {0};
+        wire_batch_builder_init(&bb, codec);
+        for (int i = 0; i < 10; i++) {
+            wire_batch_builder_add(&bb, 1000 * codec + i * 10, SLICE_LIT("k"), SLICE_LIT("value"),
+                                   NULL, 0);
+        }
+        assert_int_equal(wire_batch_builder_finish(&bb, &out, &fx.err), 0);
+        struct buf *b = buf_from(out.p, out.n);
+        fx_append_buf(&fx, p, b, 10, 1000 * codec + 90);
+        buf_unref(b);
+        bytes_free(&out);
+        wire_batch_builder_free(&bb);
+    }
+    fx_drain(&fx);
+    for (int codec = 0; codec < WIRE_CODECS_N; codec++) {
+        int64_t offset, ms;
+        assert_int_equal(plog_find_time(fx.s, p, 1000 * codec + 41, &offset, &ms, &fx.err), 0);
+        assert_int_equal(offset, codec * 10 + 5);
+        assert_int_equal(ms, 1000 * codec + 50);
+    }
+    /* from a start offset inside a batch on */
+    assert_int_equal(plog_delete_before(fx.s, p, 17, &fx.err), 0);
+    fx_drain(&fx);
+    int64_t offset, ms;
+    assert_int_equal(plog_find_time(fx.s, p, 5, &offset, &ms, &fx.err), 0);
+    assert_int_equal(offset, 17);
+    assert_int_equal(ms, 1070);
     fx_free(&fx);
 }
 
@@ -719,6 +757,7 @@ int main(void)
         cmocka_unit_test(test_read_ranges),
         cmocka_unit_test(test_verified_ranges),
         cmocka_unit_test(test_find_time),
+        cmocka_unit_test(test_find_time_in_compressed_batches),
         cmocka_unit_test(test_damaged_index_is_rebuilt),
         cmocka_unit_test(test_retention_by_size),
         cmocka_unit_test(test_retention_by_time),
