@@ -55,6 +55,8 @@ static void print_changes(const cJSON *plan)
     const cJSON *change, *field;
     cJSON_ArrayForEach(change, cJSON_GetObjectItemCaseSensitive(plan, "changes"))
     {
+        if (strcmp(text_of(change, "action"), "unchanged") == 0)
+            continue; /* counted in the summary */
         (void)printf("%s %s %s\n", text_of(change, "action"), text_of(change, "kind"),
                      text_of(change, "name"));
         cJSON_ArrayForEach(field, cJSON_GetObjectItemCaseSensitive(change, "fields"))

@@ -25,7 +25,11 @@ static bool plain(struct slice s)
     }
     bool text = yaml_scalar(s, &ignored, &why) == YAML_TEXT;
     bytes_free(&ignored);
-    return text && (s.p[0] < '0' || s.p[0] > '9'); /* dates and the like: quoted */
+    bool digit = s.p[0] >= '0' && s.p[0] <= '9';
+    /* 7d and 64KiB may stand as they are; dates, versions and 1_000 are quoted. */
+    for (size_t i = 0; digit && i < s.n; i++)
+        text = text && strchr("-_.:+ ,;/()", s.p[i]) == NULL;
+    return text;
 }
 
 /* Several lines of printable text: a literal block keeps them readable. */

@@ -19,8 +19,10 @@ find_package(Threads REQUIRED)
 
 add_compile_definitions(_GNU_SOURCE WRIT_VERSION="${PROJECT_VERSION}")
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
-                    -Wno-format-truncation # messages are cut to their field on purpose
                     -fno-strict-aliasing -fno-common -fstack-protector-strong)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # clang does not know the warning
+  add_compile_options(-Wno-format-truncation) # messages are cut to their field on purpose
+endif()
 # x86-64 with SSE4.2 is the floor: CRC32C has an instruction there.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   add_compile_options(-msse4.2)
