@@ -12,6 +12,7 @@
 
 enum {
     NODES_FIRST = 256,
+    NAMES_FIRST = 128,
     PAIRWISE_MAX = 16, /* up to here each name is compared with each; beyond, a table */
     PROBES_MAX = 48,   /* a longer search means hostile names: then they are sorted */
 };
@@ -342,7 +343,7 @@ static void add_name(struct parser *ps, uint32_t node_index)
         node->count = json_name_hash(json_raw(ps->doc, node_index));
     }
     if (s->names_n == s->names_cap) {
-        s->names_cap = s->names_cap ? s->names_cap * 2 : 128;
+        s->names_cap *= 2;
         s->names = mem_realloc(s->names, s->names_cap * sizeof *s->names);
     }
     s->names[s->names_n++] = (struct name_ref){node->count, node_index};
@@ -505,11 +506,21 @@ static int parse_document(struct parser *ps)
     return ps->p == ps->end ? 0 : fail(ps, ps->p, "bytes after the value");
 }
 
+static struct json_scratch *new_scratch(void)
+{
+    struct json_scratch *s = MEM_NEW(struct json_scratch);
+    s->names_cap = NAMES_FIRST;
+    s->names = mem_alloc(NAMES_FIRST * sizeof *s->names);
+    return s;
+}
+
 int json_parse(struct json_doc *doc, struct slice text, const struct json_limits *limits,
                struct err *err)
 {
     if (doc->scratch == NULL)
-        doc->scratch = MEM_NEW(struct json_scratch);
+        doc->scratch = new_scratch();
+    if (text.p == NULL)
+        text = SLICE_LIT("");
     doc->text = text;
     doc->n = 0;
     doc->error = NULL;
