@@ -215,7 +215,8 @@ bool uri_decode(struct slice in, struct arena *a, struct slice *out); /* %XX */
 pcre2_code *regex_compile(struct slice source, struct err *err);
 bool regex_is_ecma(struct slice source);
 enum regex_result { REGEX_NO, REGEX_YES, REGEX_LIMIT };
-enum regex_result regex_match(const pcre2_code *code, struct slice subject,
+/* One match of at most `limit` of PCRE2's steps. */
+enum regex_result regex_match(const pcre2_code *code, struct slice subject, uint32_t limit,
                               pcre2_match_data *data, pcre2_match_context *context);
 
 /* format.c: NULL for a format that is not known, which is an annotation then. */

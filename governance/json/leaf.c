@@ -70,12 +70,31 @@ static bool in_values(struct run *v, const struct rule_values *values, uint32_t 
     return false;
 }
 
+/* PCRE2 does not say how much work a match was, only that it was more than a limit. So the limit is
+ * low at first and grows, and each try that was cut is paid from the payload's budget: an honest
+ * pattern costs nearly nothing, a hostile pair of pattern and text at most the budget. */
 bool leaf_pattern(struct run *v, const struct pattern *pattern, struct slice subject)
 {
+    struct json_scratch_run *s = v->s;
+    uint64_t limit = JSON_PATTERN_STEPS_FIRST + (uint64_t)subject.n * JSON_PATTERN_STEPS_PER_BYTE;
+    enum regex_result result;
     run_charge(v, 8 + (int64_t)subject.n / 32);
-    enum regex_result result = regex_match(pattern->code, subject, v->s->match, v->s->context);
-    if (result == REGEX_LIMIT)
-        v->limit = true;
+    for (bool again = false;; again = true) {
+        if (limit > JSON_PATTERN_STEPS_MAX)
+            limit = JSON_PATTERN_STEPS_MAX;
+        result = regex_match(pattern->code, subject, (uint32_t)limit, s->match, s->context);
+        if (again && result != REGEX_LIMIT)
+            scratch_new_match(s); /* lets go of the memory that an unusual match has taken */
+        if (result != REGEX_LIMIT)
+            break;
+        run_charge(v, (int64_t)limit / JSON_PATTERN_STEPS_PRICE);
+        if (v->limit || limit == JSON_PATTERN_STEPS_MAX) {
+            v->limit = true;
+            scratch_new_match(s);
+            break;
+        }
+        limit *= JSON_PATTERN_STEPS_GROWTH;
+    }
     return result == REGEX_YES;
 }
 

@@ -9,9 +9,12 @@ enum {
     JSON_REFERENCES_MAX = 256,              /* registered references given to one compilation */
     JSON_PATTERN_SIZE_MAX = 4096,           /* bytes of one regular expression */
     JSON_PATTERNS_MAX = 4096,               /* regular expressions of one program */
-    JSON_PATTERN_MATCH_LIMIT = 200 * 1000,  /* PCRE2: steps of one match */
-    JSON_PATTERN_DEPTH_LIMIT = 10 * 1000,   /* PCRE2: nested backtracking of one match */
-    JSON_PATTERN_HEAP_KIB = 4 * 1024,       /* PCRE2: memory of one match */
+    JSON_PATTERN_STEPS_FIRST = 1000,        /* PCRE2's steps of a first try, ... */
+    JSON_PATTERN_STEPS_PER_BYTE = 16,       /* ... and these for each byte of the subject; */
+    JSON_PATTERN_STEPS_GROWTH = 16,         /* each further try may take so many times more, ... */
+    JSON_PATTERN_STEPS_MAX = 4 * 1000 * 1000, /* ... up to this */
+    JSON_PATTERN_STEPS_PRICE = 4,           /* so many of them cost one step of the budget below */
+    JSON_PATTERN_HEAP_KIB = 16 * 1024,      /* PCRE2: memory of one match */
     JSON_DIVISOR_DIGITS_MAX = 18,           /* significant digits of multipleOf */
 
     JSON_PAYLOAD_DEPTH_MAX = 128,  /* nesting of a payload */

@@ -328,10 +328,11 @@ bool regex_is_ecma(struct slice source)
     return code != NULL;
 }
 
-enum regex_result regex_match(const pcre2_code *code, struct slice subject,
+enum regex_result regex_match(const pcre2_code *code, struct slice subject, uint32_t limit,
                               pcre2_match_data *data, pcre2_match_context *context)
 {
     static const uint8_t empty[1];
+    pcre2_set_match_limit(context, limit);
     int rc = pcre2_match(code, subject.p ? subject.p : empty, subject.n, 0, PCRE2_NO_UTF_CHECK,
                          data, context);
     if (rc >= 0)

@@ -584,15 +584,21 @@ enum json_verdict json_program_run(const struct json_program *program, struct sl
     return verdict;
 }
 
+void scratch_new_match(struct json_scratch_run *s)
+{
+    pcre2_match_data_free(s->match);
+    s->match = pcre2_match_data_create(1, NULL);
+    ASSERT(s->match != NULL);
+}
+
 struct json_scratch_run *json_scratch_new(void)
 {
     struct json_scratch_run *s = MEM_NEW(struct json_scratch_run);
     s->faults = mem_alloc(JSON_PROBLEMS_MAX * sizeof *s->faults);
-    s->match = pcre2_match_data_create(1, NULL);
     s->context = pcre2_match_context_create(NULL);
-    ASSERT(s->match != NULL && s->context != NULL);
-    pcre2_set_match_limit(s->context, JSON_PATTERN_MATCH_LIMIT);
-    pcre2_set_depth_limit(s->context, JSON_PATTERN_DEPTH_LIMIT);
+    ASSERT(s->context != NULL);
+    scratch_new_match(s);
+    pcre2_set_depth_limit(s->context, JSON_PATTERN_STEPS_MAX); /* the memory is what bounds it */
     pcre2_set_heap_limit(s->context, JSON_PATTERN_HEAP_KIB);
     return s;
 }

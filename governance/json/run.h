@@ -92,6 +92,8 @@ enum outcome run_enter(struct run *v, uint32_t rule, uint32_t node, bool explain
 enum outcome run_child(struct run *v, struct frame *f, uint32_t rule, uint32_t node, bool explain,
                        bool in_place);
 
+void scratch_new_match(struct json_scratch_run *s);
+
 /* leaf.c */
 bool leaf_check(struct run *v, const struct rule *r, uint32_t node, bool explain);
 bool leaf_unique(struct run *v, uint32_t array, uint32_t *first, uint32_t *second);
