@@ -88,8 +88,7 @@ void *arena_try_alloc(struct arena *a, size_t size_bytes)
     size_t size = (size_bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
     if (size == 0)
         size = ARENA_ALIGN; /* distinct pointers */
-    if (a->limit_bytes != 0 &&
-        (size > a->limit_bytes || a->used_bytes > a->limit_bytes - size))
+    if (a->limit_bytes != 0 && (size > a->limit_bytes || a->used_bytes > a->limit_bytes - size))
         return NULL;
     struct arena_chunk *c = a->current;
     while (c && c->cap - c->used < size) {

@@ -15,10 +15,10 @@ struct buf {
     uint8_t data[];
 };
 
-struct buf *buf_new(size_t cap);                /* one reference, n == 0 */
-struct buf *buf_from(const void *p, size_t n);  /* a copy */
-struct buf *buf_ref(struct buf *b);             /* returns b */
-void buf_unref(struct buf *b);                  /* NULL is allowed */
+struct buf *buf_new(size_t cap);               /* one reference, n == 0 */
+struct buf *buf_from(const void *p, size_t n); /* a copy */
+struct buf *buf_ref(struct buf *b);            /* returns b */
+void buf_unref(struct buf *b);                 /* NULL is allowed */
 
 /* A part of a buf together with a reference to it. */
 struct buf_slice {

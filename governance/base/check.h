@@ -6,7 +6,7 @@
 /* Writes "file:line: assertion failed: expr" to descriptor 2 and aborts. */
 _Noreturn void check_failed(const char *file, int line, const char *expr);
 
-#define ASSERT(cond) ((cond) ? (void)0 : check_failed(__FILE__, __LINE__, #cond))
+#define ASSERT(cond)  ((cond) ? (void)0 : check_failed(__FILE__, __LINE__, #cond))
 #define UNREACHABLE() check_failed(__FILE__, __LINE__, "unreachable")
 
 #endif

@@ -76,8 +76,8 @@ bool time_parse(struct slice s, int64_t *ms); /* RFC 3339 with Z or offset */
  * sizes (bytes). "forever" and "unlimited" give -1. */
 bool duration_parse(struct slice s, int64_t *ms);
 bool size_parse(struct slice s, int64_t *size_bytes);
-void duration_text(int64_t ms, char out[TIME_TEXT_SIZE]);          /* shortest exact form */
-void size_text(int64_t size_bytes, char out[TIME_TEXT_SIZE]);      /* shortest exact form */
+void duration_text(int64_t ms, char out[TIME_TEXT_SIZE]);     /* shortest exact form */
+void size_text(int64_t size_bytes, char out[TIME_TEXT_SIZE]); /* shortest exact form */
 
 /* Levenshtein distance, for "unknown field X, did you mean Y". */
 unsigned text_distance(struct slice a, struct slice b);

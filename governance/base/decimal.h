@@ -7,12 +7,12 @@
 #include "base/slice.h"
 
 struct decimal {
-    const uint8_t *p;    /* borrowed: the first significant digit in the text */
-    uint32_t dot;        /* digits before a '.' that stands among them; >= n: none */
-    uint32_t n;          /* significant digits; 0: the value is zero */
-    int64_t exponent;    /* within +-DECIMAL_EXPONENT_MAX unless huge */
+    const uint8_t *p; /* borrowed: the first significant digit in the text */
+    uint32_t dot;     /* digits before a '.' that stands among them; >= n: none */
+    uint32_t n;       /* significant digits; 0: the value is zero */
+    int64_t exponent; /* within +-DECIMAL_EXPONENT_MAX unless huge */
     bool negative;
-    bool huge;           /* the exponent does not fit; then only the text tells values apart */
+    bool huge; /* the exponent does not fit; then only the text tells values apart */
     struct slice text;
 };
 

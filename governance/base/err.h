@@ -7,15 +7,15 @@
 
 enum err_code {
     ERR_OK = 0,
-    ERR_INVALID = -1,    /* the input breaks a rule; msg says which */
+    ERR_INVALID = -1, /* the input breaks a rule; msg says which */
     ERR_NOT_FOUND = -2,
-    ERR_CONFLICT = -3,   /* the state has moved or is in the way */
-    ERR_LIMIT = -4,      /* a limit would be passed */
-    ERR_CORRUPT = -5,    /* stored bytes are damaged */
-    ERR_IO = -6,         /* the operating system said no; msg has errno's text */
-    ERR_UNSUPPORTED = -7,/* not built yet, or not by this version */
+    ERR_CONFLICT = -3,    /* the state has moved or is in the way */
+    ERR_LIMIT = -4,       /* a limit would be passed */
+    ERR_CORRUPT = -5,     /* stored bytes are damaged */
+    ERR_IO = -6,          /* the operating system said no; msg has errno's text */
+    ERR_UNSUPPORTED = -7, /* not built yet, or not by this version */
     ERR_DENIED = -8,
-    ERR_UNAVAILABLE = -9,/* try again later */
+    ERR_UNAVAILABLE = -9, /* try again later */
 };
 
 struct err {

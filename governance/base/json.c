@@ -2,41 +2,26 @@
 #include "base/json.h"
 
 #include "base/codec.h"
+#include "base/json_names.h"
 #include "base/json_text.h"
 #include "base/mem.h"
 
-#include <stdlib.h>
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
-enum {
-    NODES_FIRST = 256,
-    NAMES_FIRST = 128,
-    PAIRWISE_MAX = 16, /* up to here each name is compared with each; beyond, a table */
-    PROBES_MAX = 48,   /* a longer search means hostile names: then they are sorted */
-};
+enum { NODES_FIRST = 256 };
 
 struct frame {
     uint32_t node;
-    uint32_t names; /* where its names start in scratch->names */
+    uint32_t names; /* where its names start in scratch->names.list */
     bool object;
-};
-
-struct name_ref {
-    uint32_t hash;
-    uint32_t node;
 };
 
 struct json_scratch {
     struct frame *frames;
     uint32_t frames_cap;
-    struct name_ref *names; /* of all open objects */
-    uint32_t names_n;
-    uint32_t names_cap;
-    uint32_t *table;
-    uint32_t table_cap;
-    struct arena arena; /* unescaped names that are being compared */
+    struct json_names names; /* of all open objects */
 };
 
 struct parser {
@@ -81,7 +66,7 @@ static inline void skip_space(struct parser *ps)
 {
     const uint8_t *p = ps->p;
     const uint8_t *end = ps->end;
-    if (p < end && *p > ' ')
+    if (p != end && *p > ' ')
         return;
     while (p < end && is_space(*p)) {
         p++;
@@ -207,8 +192,7 @@ static inline const uint8_t *scan_plain(const uint8_t *p, const uint8_t *end)
         __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
         /* Signed: bytes from 0x80 on are negative, so both ends in one comparison. */
         __m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));
-        unsigned mask =
-            (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), low));
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), low));
         if (mask != 0)
             return p + __builtin_ctz(mask);
         p += 16;
@@ -255,98 +239,13 @@ static int read_string(struct parser *ps, struct json_node *node)
     return 0;
 }
 
-static struct slice name_text(struct parser *ps, uint32_t i)
-{
-    return json_string(ps->doc, i, &ps->s->arena);
-}
-
-static bool same_name(struct parser *ps, uint32_t i, uint32_t j)
-{
-    const struct json_node *a = &ps->doc->node[i];
-    const struct json_node *b = &ps->doc->node[j];
-    if (!a->escaped && !b->escaped)
-        return slice_eq(json_raw(ps->doc, i), json_raw(ps->doc, j));
-    arena_reset(&ps->s->arena);
-    return slice_eq(name_text(ps, i), name_text(ps, j));
-}
-
-static int fail_duplicate(struct parser *ps, uint32_t name)
-{
-    return fail(ps, ps->begin + ps->doc->node[name].start, "duplicate member name");
-}
-
-/* Only for names made to collide: n log n whatever they are. */
-static int find_duplicate_sorted(struct parser *ps, const struct name_ref *names, uint32_t n)
-{
-    struct json_member *sorted = mem_alloc(n * sizeof *sorted);
-    arena_reset(&ps->s->arena);
-    for (uint32_t i = 0; i < n; i++)
-        sorted[i] = (struct json_member){name_text(ps, names[i].node), names[i].node};
-    qsort(sorted, n, sizeof *sorted, json_member_cmp);
-    int rc = 0;
-    for (uint32_t i = 1; i < n && rc == 0; i++)
-        if (slice_eq(sorted[i - 1].name, sorted[i].name))
-            rc = fail_duplicate(ps, sorted[i].node);
-    mem_free(sorted);
-    arena_reset(&ps->s->arena);
-    return rc;
-}
-
-static int find_duplicate_hashed(struct parser *ps, const struct name_ref *names, uint32_t n)
-{
-    struct json_scratch *s = ps->s;
-    uint32_t cap = 64;
-    while (cap < n * 2)
-        cap *= 2;
-    if (cap > s->table_cap) {
-        mem_free(s->table);
-        s->table = mem_alloc(cap * sizeof *s->table);
-        s->table_cap = cap;
-    }
-    memset(s->table, 0, cap * sizeof *s->table);
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t slot = names[i].hash & (cap - 1);
-        for (unsigned probes = 0; s->table[slot] != 0; probes++) {
-            const struct name_ref *other = &names[s->table[slot] - 1];
-            if (other->hash == names[i].hash && same_name(ps, other->node, names[i].node))
-                return fail_duplicate(ps, names[i].node);
-            if (probes == PROBES_MAX)
-                return find_duplicate_sorted(ps, names, n);
-            slot = (slot + 1) & (cap - 1);
-        }
-        s->table[slot] = i + 1;
-    }
-    return 0;
-}
-
-static int find_duplicate(struct parser *ps, const struct name_ref *names, uint32_t n)
-{
-    if (n > PAIRWISE_MAX)
-        return find_duplicate_hashed(ps, names, n);
-    for (uint32_t i = 1; i < n; i++)
-        for (uint32_t j = 0; j < i; j++)
-            if (names[i].hash == names[j].hash && same_name(ps, names[i].node, names[j].node))
-                return fail_duplicate(ps, names[i].node);
-    return 0;
-}
-
 static void add_name(struct parser *ps, uint32_t node_index)
 {
-    struct json_scratch *s = ps->s;
     struct json_node *node = &ps->doc->node[node_index];
     node->is_name = true;
     node->next = node_index + 1;
-    if (node->escaped) {
-        arena_reset(&s->arena);
-        node->count = json_name_hash(name_text(ps, node_index));
-    } else {
-        node->count = json_name_hash(json_raw(ps->doc, node_index));
-    }
-    if (s->names_n == s->names_cap) {
-        s->names_cap *= 2;
-        s->names = mem_realloc(s->names, s->names_cap * sizeof *s->names);
-    }
-    s->names[s->names_n++] = (struct name_ref){node->count, node_index};
+    node->count = json_names_hash(&ps->s->names, ps->doc, node_index);
+    json_names_add(&ps->s->names, (struct json_name_ref){node->count, node_index});
 }
 
 static int push(struct parser *ps, uint32_t node, bool object)
@@ -360,7 +259,7 @@ static int push(struct parser *ps, uint32_t node, bool object)
         s->frames_cap = s->frames_cap ? s->frames_cap * 2 : 64;
         s->frames = mem_realloc(s->frames, s->frames_cap * sizeof *s->frames);
     }
-    s->frames[ps->depth++] = (struct frame){node, s->names_n, object};
+    s->frames[ps->depth++] = (struct frame){node, s->names.n, object};
     return 0;
 }
 
@@ -372,11 +271,11 @@ static int pop(struct parser *ps)
     node->length = (uint32_t)(ps->p - ps->begin) - node->start;
     node->next = ps->doc->n;
     if (f->object && !ps->allow_duplicates) {
-        int rc = find_duplicate(ps, ps->s->names + f->names, ps->s->names_n - f->names);
-        if (rc != 0)
-            return rc;
+        uint32_t twice = json_names_duplicate(&ps->s->names, ps->doc, f->names);
+        if (twice != JSON_NONE)
+            return fail(ps, ps->begin + ps->doc->node[twice].start, "duplicate member name");
     }
-    ps->s->names_n = f->names;
+    ps->s->names.n = f->names;
     ps->depth--;
     return 0;
 }
@@ -509,8 +408,7 @@ static int parse_document(struct parser *ps)
 static struct json_scratch *new_scratch(void)
 {
     struct json_scratch *s = MEM_NEW(struct json_scratch);
-    s->names_cap = NAMES_FIRST;
-    s->names = mem_alloc(NAMES_FIRST * sizeof *s->names);
+    json_names_init(&s->names);
     return s;
 }
 
@@ -535,7 +433,7 @@ int json_parse(struct json_doc *doc, struct slice text, const struct json_limits
         .max_nodes = limits ? limits->max_nodes : 0,
         .allow_duplicates = limits && limits->allow_duplicates,
     };
-    ps.s->names_n = 0;
+    ps.s->names.n = 0;
     int rc;
     if (text.n > INT32_MAX) /* offsets and counts are 32 bits wide */
         rc = fail_limit(&ps, "text too long");
@@ -552,9 +450,7 @@ void json_free(struct json_doc *doc)
     struct json_scratch *s = doc->scratch;
     if (s) {
         mem_free(s->frames);
-        mem_free(s->names);
-        mem_free(s->table);
-        arena_free(&s->arena);
+        json_names_free(&s->names);
         mem_free(s);
     }
     mem_free(doc->node);

@@ -1,12 +1,12 @@
 /* The strict JSON reader (RFC 8259): iterative, depth-limited, no allocation per value. It refuses
- * invalid UTF-8, lone surrogates, duplicate member names (compared after unescaping), leading zeros,
- * trailing bytes and anything that RFC 8259 does not allow. Numbers keep their text, so 64-bit
- * integers and decimals stay exact.
+ * invalid UTF-8, lone surrogates, duplicate member names (compared after unescaping), leading
+ * zeros, trailing bytes and anything that RFC 8259 does not allow. Numbers keep their text, so
+ * 64-bit integers and decimals stay exact.
  *
  * A document is a tape of nodes in document order. Node 0 is the root. The children of an array or
- * object follow it; node.next is the index after the node's whole subtree, so siblings are reached by
- * i = doc->node[i].next. In an object each child is preceded by its name node (a JSON_STRING with
- * is_name set); name.next is the index of its value. */
+ * object follow it; node.next is the index after the node's whole subtree, so siblings are reached
+ * by i = doc->node[i].next. In an object each child is preceded by its name node (a JSON_STRING
+ * with is_name set); name.next is the index of its value. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -15,14 +15,22 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 struct json_node {
     uint32_t start;  /* offset in the text: first byte of the value; of a string, after the quote */
     uint32_t length; /* bytes of the value; of a string, without the quotes */
     uint32_t next;
-    uint32_t count;  /* elements of an array, members of an object; of a name json_name_hash */
-    uint8_t type;    /* enum json_type */
+    uint32_t count;   /* elements of an array, members of an object; of a name json_name_hash */
+    uint8_t type;     /* enum json_type */
     bool escaped : 1; /* a string with a backslash: json_string unescapes */
     bool is_name : 1;
     bool integer : 1; /* a number without fraction and exponent */
@@ -30,9 +38,9 @@ struct json_node {
 };
 
 struct json_limits {
-    uint32_t max_depth;      /* nesting; 0: JSON_DEPTH_DEFAULT */
-    uint32_t max_nodes;      /* 0: no limit but memory's */
-    bool allow_duplicates;   /* for payloads whose producer cannot help it; default refuse */
+    uint32_t max_depth;    /* nesting; 0: JSON_DEPTH_DEFAULT */
+    uint32_t max_nodes;    /* 0: no limit but memory's */
+    bool allow_duplicates; /* for payloads whose producer cannot help it; default refuse */
 };
 
 enum { JSON_DEPTH_DEFAULT = 64 };
@@ -81,7 +89,7 @@ struct slice json_string(const struct json_doc *doc, uint32_t i, struct arena *a
 char *json_cstr(const struct json_doc *doc, uint32_t i, struct arena *a); /* NUL-terminated copy */
 /* Whether node i is a string with this unescaped text. */
 bool json_string_is(const struct json_doc *doc, uint32_t i, struct slice text);
-bool json_int64(const struct json_doc *doc, uint32_t i, int64_t *out);    /* exact or false */
+bool json_int64(const struct json_doc *doc, uint32_t i, int64_t *out); /* exact or false */
 bool json_double(const struct json_doc *doc, uint32_t i, double *out);
 /* Equality as JSON values: numbers by value, members in any order. */
 bool json_equal(const struct json_doc *a, uint32_t i, const struct json_doc *b, uint32_t j);

@@ -168,8 +168,8 @@ bool json_equal(const struct json_doc *a, uint32_t i, const struct json_doc *b, 
     bool same = same_or_later(&c, i, j);
     while (same && c.n > 0) {
         struct pair p = c.stack[--c.n];
-        same = a->node[p.i].type == JSON_ARRAY ? same_array(&c, p.i, p.j)
-                                               : same_object(&c, p.i, p.j);
+        same =
+            a->node[p.i].type == JSON_ARRAY ? same_array(&c, p.i, p.j) : same_object(&c, p.i, p.j);
     }
     if (c.stack != c.first)
         mem_free(c.stack);

@@ -16,9 +16,12 @@ struct log_field {
     struct slice bytes;
 };
 
-#define LOG_T(name_, text_) ((struct log_field){.name = (name_), .type = LOG_FIELD_TEXT, .text = (text_)})
-#define LOG_I(name_, num_) ((struct log_field){.name = (name_), .type = LOG_FIELD_INT, .number = (int64_t)(num_)})
-#define LOG_S(name_, slice_) ((struct log_field){.name = (name_), .type = LOG_FIELD_SLICE, .bytes = (slice_)})
+#define LOG_T(name_, text_)                                                                        \
+    ((struct log_field){.name = (name_), .type = LOG_FIELD_TEXT, .text = (text_)})
+#define LOG_I(name_, num_)                                                                         \
+    ((struct log_field){.name = (name_), .type = LOG_FIELD_INT, .number = (int64_t)(num_)})
+#define LOG_S(name_, slice_)                                                                       \
+    ((struct log_field){.name = (name_), .type = LOG_FIELD_SLICE, .bytes = (slice_)})
 
 typedef void (*log_sink)(void *arg, enum log_level level, const char *room, const char *event,
                          const struct log_field *fields, size_t n);

@@ -15,10 +15,10 @@ struct map {
 };
 
 void map_init(struct map *m, uint64_t seed);
-void map_free(struct map *m); /* the values are not touched */
-void *map_get(const struct map *m, struct slice key);            /* NULL: absent */
-void *map_put(struct map *m, struct slice key, void *value);     /* returns the old value or NULL */
-void *map_remove(struct map *m, struct slice key);               /* returns the value or NULL */
+void map_free(struct map *m);                                /* the values are not touched */
+void *map_get(const struct map *m, struct slice key);        /* NULL: absent */
+void *map_put(struct map *m, struct slice key, void *value); /* returns the old value or NULL */
+void *map_remove(struct map *m, struct slice key);           /* returns the value or NULL */
 
 /* Iterates in no particular order; start with it == 0; returns false at the end. The map must not
  * change meanwhile. */

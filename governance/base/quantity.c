@@ -7,7 +7,8 @@ enum { MS_SECOND = 1000, MS_MINUTE = 60 * MS_SECOND, MS_HOUR = 60 * MS_MINUTE };
 #define MS_DAY (24 * (int64_t)MS_HOUR)
 
 /* Days since 1970-01-01 in the proleptic Gregorian calendar, and back. The year is counted from
- * March so that the leap day comes last (Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
+ * March so that the leap day comes last (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+ */
 static int64_t days_from_civil(int64_t year, int month, int day)
 {
     year -= month <= 2;
@@ -143,11 +144,17 @@ struct unit {
 static const struct unit duration_units[] = {
     {"d", 24 * (int64_t)MS_HOUR}, {"h", MS_HOUR}, {"m", MS_MINUTE}, {"s", MS_SECOND}, {"ms", 1}};
 
-static const struct unit size_units[] = {
-    {"TiB", INT64_C(1) << 40}, {"GiB", INT64_C(1) << 30},     {"MiB", INT64_C(1) << 20},
-    {"KiB", INT64_C(1) << 10}, {"", 1},                       {"B", 1},
-    {"kB", 1000},              {"KB", 1000},                  {"MB", 1000 * 1000},
-    {"GB", 1000 * 1000 * 1000}, {"TB", INT64_C(1000000000000)}};
+static const struct unit size_units[] = {{"TiB", INT64_C(1) << 40},
+                                         {"GiB", INT64_C(1) << 30},
+                                         {"MiB", INT64_C(1) << 20},
+                                         {"KiB", INT64_C(1) << 10},
+                                         {"", 1},
+                                         {"B", 1},
+                                         {"kB", 1000},
+                                         {"KB", 1000},
+                                         {"MB", 1000 * 1000},
+                                         {"GB", 1000 * 1000 * 1000},
+                                         {"TB", INT64_C(1000000000000)}};
 enum { SIZE_UNITS_BINARY = 5 }; /* the ones that size_text writes come first */
 
 /* digits [ "." digits ] unit, where the product must be a whole number. */
@@ -196,8 +203,8 @@ static bool unbounded(struct slice s, int64_t *out)
 
 bool duration_parse(struct slice s, int64_t *ms)
 {
-    return unbounded(s, ms) || quantity_parse(s, duration_units,
-                                              sizeof duration_units / sizeof *duration_units, ms);
+    return unbounded(s, ms) ||
+           quantity_parse(s, duration_units, sizeof duration_units / sizeof *duration_units, ms);
 }
 
 bool size_parse(struct slice s, int64_t *size_bytes)

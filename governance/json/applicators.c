@@ -42,13 +42,11 @@ static bool optional_count(struct compiler *c, const struct place *at, const cha
     return true;
 }
 
-static bool string_list(struct compiler *c, const struct place *at, uint32_t list,
-                        const char *name)
+static bool string_list(struct compiler *c, const struct place *at, uint32_t list, const char *name)
 {
     if (!must_be(c, at, list, name, JSON_ARRAY))
         return false;
-    for (uint32_t i = json_first(at->doc, list); i != JSON_NONE;
-         i = json_sibling(at->doc, list, i))
+    for (uint32_t i = json_first(at->doc, list); i != JSON_NONE; i = json_sibling(at->doc, list, i))
         if (json_type(at->doc, i) != JSON_STRING)
             return compile_fail(c, ERR_INVALID, at->document, i, name, "must be a string");
     return true;
@@ -132,8 +130,7 @@ static bool compile_pattern_properties(struct compiler *c, const struct place *a
         return true;
     if (!must_be(c, at, value, "patternProperties", JSON_OBJECT))
         return false;
-    o->patterns = arena_zalloc(&c->program->arena, at->doc->node[value].count,
-                               sizeof *o->patterns);
+    o->patterns = arena_zalloc(&c->program->arena, at->doc->node[value].count, sizeof *o->patterns);
     for (uint32_t i = json_first(at->doc, value); i != JSON_NONE;
          i = json_sibling(at->doc, value, i + 1)) {
         struct pattern_property *p = &o->patterns[o->patterns_n++];
@@ -152,8 +149,7 @@ static bool add_dependent(struct compiler *c, const struct place *at, uint32_t n
         return false;
     d->name = program_string(c, at, name);
     d->required = arena_zalloc(&c->program->arena, at->doc->node[list].count, sizeof(struct slice));
-    for (uint32_t i = json_first(at->doc, list); i != JSON_NONE;
-         i = json_sibling(at->doc, list, i))
+    for (uint32_t i = json_first(at->doc, list); i != JSON_NONE; i = json_sibling(at->doc, list, i))
         d->required[d->n++] = program_string(c, at, i);
     return true;
 }
@@ -212,15 +208,14 @@ bool compile_object(struct compiler *c, const struct place *at, struct rule *r)
     return true;
 }
 
-static bool schema_list(struct compiler *c, const struct place *at, uint32_t list,
-                        const char *name, uint32_t **out, uint32_t *out_n)
+static bool schema_list(struct compiler *c, const struct place *at, uint32_t list, const char *name,
+                        uint32_t **out, uint32_t *out_n)
 {
     if (!must_be(c, at, list, name, JSON_ARRAY))
         return false;
     *out = arena_zalloc(&c->program->arena, at->doc->node[list].count, sizeof(uint32_t));
     *out_n = 0;
-    for (uint32_t i = json_first(at->doc, list); i != JSON_NONE;
-         i = json_sibling(at->doc, list, i))
+    for (uint32_t i = json_first(at->doc, list); i != JSON_NONE; i = json_sibling(at->doc, list, i))
         if (!schema_at(c, at, i, name, &(*out)[(*out_n)++]))
             return false;
     return true;
@@ -234,8 +229,8 @@ static bool compile_items(struct compiler *c, const struct place *at, struct rul
     a->items = RULE_NONE;
     if (at->resource->dialect == JSON_DRAFT_2020) {
         a->closed_by_items = true;
-        if (prefix != JSON_NONE && !schema_list(c, at, prefix, "prefixItems", &a->prefix,
-                                                &a->prefix_n))
+        if (prefix != JSON_NONE &&
+            !schema_list(c, at, prefix, "prefixItems", &a->prefix, &a->prefix_n))
             return false;
         if (items != JSON_NONE && json_type(at->doc, items) == JSON_ARRAY)
             return compile_fail(c, ERR_INVALID, at->document, items, "items",
@@ -405,12 +400,11 @@ bool compile_ops(struct compiler *c, const struct place *at, struct rule *r)
         !compile_ref(c, at, "$recursiveRef", JSON_DRAFT_2019, JSON_DRAFT_2019, true))
         return false;
     bool only_ref = at->resource->dialect <= JSON_DRAFT_7 && c->ops_n > 0;
-    if (!only_ref && (!compile_all_of(c, at) || !compile_conditions(c, at) ||
-                      !compile_dependent_schemas(c, at, "dependentSchemas", JSON_DRAFT_2019,
-                                                 false) ||
-                      !compile_dependent_schemas(c, at, "dependencies", JSON_DRAFT_4, true) ||
-                      !compile_branches(c, at, "anyOf", OP_ANY) ||
-                      !compile_branches(c, at, "oneOf", OP_ONE)))
+    if (!only_ref &&
+        (!compile_all_of(c, at) || !compile_conditions(c, at) ||
+         !compile_dependent_schemas(c, at, "dependentSchemas", JSON_DRAFT_2019, false) ||
+         !compile_dependent_schemas(c, at, "dependencies", JSON_DRAFT_4, true) ||
+         !compile_branches(c, at, "anyOf", OP_ANY) || !compile_branches(c, at, "oneOf", OP_ONE)))
         return false;
     if (c->ops_n == 0)
         return true;

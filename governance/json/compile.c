@@ -38,8 +38,8 @@ bool compile_fail(struct compiler *c, enum err_code code, uint32_t document, uin
         else
             snprintf(p->message, sizeof p->message, "%s", message);
     }
-    err_set(c->err, code, "schema %.*s%sat %s: %s %s", SLICE_FMT(d->name),
-            d->name.n > 0 ? " " : "", path[0] ? path : "its root", rule, message);
+    err_set(c->err, code, "schema %.*s%sat %s: %s %s", SLICE_FMT(d->name), d->name.n > 0 ? " " : "",
+            path[0] ? path : "its root", rule, message);
     return false;
 }
 
@@ -293,8 +293,8 @@ static bool load_document(struct compiler *c, uint32_t i, struct slice name, str
     return true;
 }
 
-static bool load_documents(struct compiler *c, struct slice text,
-                           const struct json_reference *refs, size_t refs_n)
+static bool load_documents(struct compiler *c, struct slice text, const struct json_reference *refs,
+                           size_t refs_n)
 {
     size_t size = text.n;
     for (size_t i = 0; i < refs_n; i++)

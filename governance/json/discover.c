@@ -419,7 +419,7 @@ bool resolve_reference(struct compiler *c, const struct place *at, uint32_t valu
         *node = json_at(doc, root, decoded);
     }
     if (*node == JSON_NONE)
-        return compile_fail(c, ERR_INVALID, at->document, value, "$ref",
-                            "'%.*s' points at nothing", SLICE_FMT(text));
+        return compile_fail(c, ERR_INVALID, at->document, value, "$ref", "'%.*s' points at nothing",
+                            SLICE_FMT(text));
     return discover_target(c, *document, root, *node);
 }

@@ -71,8 +71,7 @@ static bool is_time(struct slice s)
         if (i == first)
             return false;
     }
-    if (t.hour < 0 || t.minute < 0 || t.second < 0 ||
-        !read_offset(slice_of(s.p + i, s.n - i), &t))
+    if (t.hour < 0 || t.minute < 0 || t.second < 0 || !read_offset(slice_of(s.p + i, s.n - i), &t))
         return false;
     if (t.hour <= 23 && t.minute <= 59 && t.second < 60)
         return true;

@@ -1,5 +1,5 @@
-/* Hashes of JSON values: numbers by value, members in any order. They only sort candidates; equality
- * is always decided by json_equal. */
+/* Hashes of JSON values: numbers by value, members in any order. They only sort candidates;
+ * equality is always decided by json_equal. */
 #include "json/internal.h"
 
 uint64_t hash_string(struct slice text)

@@ -71,8 +71,8 @@ struct constant {
 
 struct rule_values {
     uint32_t n;
-    uint32_t slots;        /* 0: search in order; else a power of two */
-    uint8_t types;         /* type bits that occur; numbers as TYPE_NUMBER */
+    uint32_t slots; /* 0: search in order; else a power of two */
+    uint8_t types;  /* type bits that occur; numbers as TYPE_NUMBER */
     struct constant *list;
     const uint32_t *table; /* slot -> index + 1 */
 };
@@ -110,7 +110,7 @@ struct rule_string {
 struct property {
     struct slice name;
     uint32_t hash;
-    uint32_t rule;    /* RULE_NONE: only required */
+    uint32_t rule;     /* RULE_NONE: only required */
     uint32_t required; /* 1 or 0 */
 };
 
@@ -128,8 +128,8 @@ struct dependent_required {
 struct rule_object {
     struct property *properties; /* of "properties" and "required" */
     uint32_t properties_n;
-    uint32_t mask;               /* slots - 1 */
-    const uint32_t *table;       /* slot -> index + 1 */
+    uint32_t mask;         /* slots - 1 */
+    const uint32_t *table; /* slot -> index + 1 */
     uint32_t required_n;
     struct pattern_property *patterns;
     uint32_t patterns_n;
@@ -159,12 +159,12 @@ enum op_kind { OP_MUST, OP_ANY, OP_ONE, OP_NOT, OP_IF, OP_DEPENDENT, OP_DYNAMIC 
 /* A subschema that applies to the same value. */
 struct rule_op {
     uint8_t kind;
-    uint32_t rule;     /* MUST, NOT, IF, DEPENDENT; DYNAMIC: where the reference points at first */
+    uint32_t rule; /* MUST, NOT, IF, DEPENDENT; DYNAMIC: where the reference points at first */
     uint32_t then_rule, else_rule; /* IF; RULE_NONE when missing */
-    uint32_t *branches; /* ANY, ONE */
+    uint32_t *branches;            /* ANY, ONE */
     uint32_t branches_n;
-    uint32_t anchor;    /* DYNAMIC: number of the anchor's name */
-    struct slice name;  /* DEPENDENT: the property */
+    uint32_t anchor;   /* DYNAMIC: number of the anchor's name */
+    struct slice name; /* DEPENDENT: the property */
 };
 
 struct rule {

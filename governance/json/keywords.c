@@ -82,8 +82,8 @@ static bool compile_values(struct compiler *c, const struct place *at, struct ru
     return true;
 }
 
-static bool read_number(struct compiler *c, const struct place *at, uint32_t node,
-                        const char *name, struct decimal *out)
+static bool read_number(struct compiler *c, const struct place *at, uint32_t node, const char *name,
+                        struct decimal *out)
 {
     if (json_type(at->doc, node) != JSON_NUMBER)
         return compile_fail(c, ERR_INVALID, at->document, node, name, "must be a number");
@@ -226,8 +226,8 @@ static bool compile_string(struct compiler *c, const struct place *at, struct ru
 bool compile_assertions(struct compiler *c, const struct place *at, struct rule *r)
 {
     r->draft4_integer = at->resource->dialect == JSON_DRAFT_4;
-    if (at->resource->validation && (!compile_type(c, at, r) || !compile_values(c, at, r) ||
-                                     !compile_number(c, at, r)))
+    if (at->resource->validation &&
+        (!compile_type(c, at, r) || !compile_values(c, at, r) || !compile_number(c, at, r)))
         return false;
     if (!compile_string(c, at, r))
         return false;

@@ -33,7 +33,8 @@ static bool string_in_values(const struct rule_values *values, struct slice text
     }
     uint64_t hash = hash_string(text);
     uint32_t mask = values->slots - 1;
-    for (uint32_t slot = (uint32_t)hash & mask; values->table[slot] != 0; slot = (slot + 1) & mask) {
+    for (uint32_t slot = (uint32_t)hash & mask; values->table[slot] != 0;
+         slot = (slot + 1) & mask) {
         const struct constant *k = &values->list[values->table[slot] - 1];
         if (k->hash == hash && k->text.p && slice_eq(k->text, text))
             return true;

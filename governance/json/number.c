@@ -18,7 +18,7 @@ static bool small_integer(const struct json_doc *doc, uint32_t i, int64_t *out)
 
 static uint64_t mul_mod(uint64_t a, uint64_t b, uint64_t m)
 {
-    return (uint64_t)((__extension__(unsigned __int128)a) * b % m);
+    return (uint64_t)((__extension__(unsigned __int128) a) * b % m);
 }
 
 static uint64_t power_of_ten_mod(int64_t exponent, uint64_t m)
@@ -45,8 +45,8 @@ static bool is_multiple(const struct decimal *value, const struct rule_number *r
     uint64_t m = r->divisor_digits;
     uint64_t rest = 0;
     for (uint32_t i = 0; i < value->n; i++)
-        rest = (uint64_t)(((__extension__(unsigned __int128)rest) * 10 +
-                           decimal_digit(value, i)) % m);
+        rest = (uint64_t)(((__extension__(unsigned __int128) rest) * 10 + decimal_digit(value, i)) %
+                          m);
     return mul_mod(rest, power_of_ten_mod(power, m), m) == 0;
 }
 

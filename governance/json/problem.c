@@ -70,8 +70,7 @@ static bool is_member(const struct run *v, uint32_t object, uint32_t value)
     return false;
 }
 
-static struct rank rank_of(const struct run *v, uint32_t node, const struct fault *list,
-                           uint32_t n)
+static struct rank rank_of(const struct run *v, uint32_t node, const struct fault *list, uint32_t n)
 {
     struct rank r = {.first = UINT32_MAX, .n = n};
     for (uint32_t i = 0; i < n; i++) {

@@ -88,20 +88,47 @@ static bool unicode_escape(struct translation *t)
 static bool property_escape(struct translation *t, uint8_t letter)
 {
     static const char *const names[][2] = {
-        {"Letter", "L"},           {"Cased_Letter", "L&"},        {"Uppercase_Letter", "Lu"},
-        {"Lowercase_Letter", "Ll"}, {"Titlecase_Letter", "Lt"},   {"Modifier_Letter", "Lm"},
-        {"Other_Letter", "Lo"},    {"Mark", "M"},                 {"Nonspacing_Mark", "Mn"},
-        {"Spacing_Mark", "Mc"},    {"Enclosing_Mark", "Me"},      {"Number", "N"},
-        {"Decimal_Number", "Nd"},  {"digit", "Nd"},               {"Letter_Number", "Nl"},
-        {"Other_Number", "No"},    {"Punctuation", "P"},          {"punct", "P"},
-        {"Connector_Punctuation", "Pc"}, {"Dash_Punctuation", "Pd"},
-        {"Open_Punctuation", "Ps"}, {"Close_Punctuation", "Pe"},  {"Initial_Punctuation", "Pi"},
-        {"Final_Punctuation", "Pf"}, {"Other_Punctuation", "Po"}, {"Symbol", "S"},
-        {"Math_Symbol", "Sm"},     {"Currency_Symbol", "Sc"},     {"Modifier_Symbol", "Sk"},
-        {"Other_Symbol", "So"},    {"Separator", "Z"},            {"Space_Separator", "Zs"},
-        {"Line_Separator", "Zl"},  {"Paragraph_Separator", "Zp"}, {"Other", "C"},
-        {"Control", "Cc"},         {"cntrl", "Cc"},               {"Format", "Cf"},
-        {"Surrogate", "Cs"},       {"Private_Use", "Co"},         {"Unassigned", "Cn"},
+        {"Letter", "L"},
+        {"Cased_Letter", "L&"},
+        {"Uppercase_Letter", "Lu"},
+        {"Lowercase_Letter", "Ll"},
+        {"Titlecase_Letter", "Lt"},
+        {"Modifier_Letter", "Lm"},
+        {"Other_Letter", "Lo"},
+        {"Mark", "M"},
+        {"Nonspacing_Mark", "Mn"},
+        {"Spacing_Mark", "Mc"},
+        {"Enclosing_Mark", "Me"},
+        {"Number", "N"},
+        {"Decimal_Number", "Nd"},
+        {"digit", "Nd"},
+        {"Letter_Number", "Nl"},
+        {"Other_Number", "No"},
+        {"Punctuation", "P"},
+        {"punct", "P"},
+        {"Connector_Punctuation", "Pc"},
+        {"Dash_Punctuation", "Pd"},
+        {"Open_Punctuation", "Ps"},
+        {"Close_Punctuation", "Pe"},
+        {"Initial_Punctuation", "Pi"},
+        {"Final_Punctuation", "Pf"},
+        {"Other_Punctuation", "Po"},
+        {"Symbol", "S"},
+        {"Math_Symbol", "Sm"},
+        {"Currency_Symbol", "Sc"},
+        {"Modifier_Symbol", "Sk"},
+        {"Other_Symbol", "So"},
+        {"Separator", "Z"},
+        {"Space_Separator", "Zs"},
+        {"Line_Separator", "Zl"},
+        {"Paragraph_Separator", "Zp"},
+        {"Other", "C"},
+        {"Control", "Cc"},
+        {"cntrl", "Cc"},
+        {"Format", "Cf"},
+        {"Surrogate", "Cs"},
+        {"Private_Use", "Co"},
+        {"Unassigned", "Cn"},
     };
     size_t left = (size_t)(t->end - t->p);
     const uint8_t *close = left > 0 && t->p[0] == '{' ? memchr(t->p, '}', left) : NULL;
@@ -231,8 +258,8 @@ static bool group(struct translation *t)
     uint8_t c = left > 1 ? t->p[1] : 0;
     if (c == ':' || c == '=' || c == '!')
         return true;
-    if (c == '<' && left > 2 && (t->p[2] == '=' || t->p[2] == '!' || t->p[2] == '_' ||
-                                 is_letter(t->p[2])))
+    if (c == '<' && left > 2 &&
+        (t->p[2] == '=' || t->p[2] == '!' || t->p[2] == '_' || is_letter(t->p[2])))
         return true;
     return refuse(t, "a group that ECMA-262 does not know");
 }
@@ -306,11 +333,11 @@ pcre2_code *regex_compile(struct slice source, struct err *err)
         int error;
         PCRE2_SIZE offset;
         bytes_reserve(&t.out, 1);
-        code = pcre2_compile(t.out.p, t.out.n,
-                             PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS |
-                                 PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C |
-                                 PCRE2_NEVER_UCP,
-                             &error, &offset, NULL);
+        code =
+            pcre2_compile(t.out.p, t.out.n,
+                          PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS |
+                              PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UCP,
+                          &error, &offset, NULL);
         if (code == NULL) {
             char text[128];
             pcre2_get_error_message(error, (PCRE2_UCHAR *)text, sizeof text);

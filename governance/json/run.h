@@ -1,6 +1,6 @@
 /* The evaluation of one payload: frames instead of recursion. A frame is one rule applied to one
- * value; it works through its phases and opens child frames on the way. Shared by run.c, leaf.c,
- * ops.c and problem.c. */
+ * value; it works through its phases and opens child frames on the way. Shared by run.c, object.c,
+ * array.c, leaf.c, ops.c and problem.c. */
 #ifndef JSON_RUN_H
 #define JSON_RUN_H
 
@@ -25,17 +25,17 @@ struct frame {
     uint32_t rule;
     uint32_t node;
     uint8_t phase;
-    bool waiting;  /* for the child frame above */
+    bool waiting; /* for the child frame above */
     bool failed;
-    bool explain;  /* record problems and go on after the first */
-    bool in_place; /* judges its parent's value, so its marks are the parent's too */
-    bool matched;  /* the member at hand: properties or patternProperties knew it */
+    bool explain;    /* record problems and go on after the first */
+    bool in_place;   /* judges its parent's value, so its marks are the parent's too */
+    bool matched;    /* the member at hand: properties or patternProperties knew it */
     uint32_t cursor; /* node of the member's name or the element at hand */
     uint32_t index;  /* its number */
     uint32_t sub;    /* step within a member or an op */
     uint32_t count;  /* required seen, items contained, branches matched */
     uint32_t op;
-    uint32_t marks;    /* start of the bits of evaluated children in words, or MARKS_NONE */
+    uint32_t marks;      /* start of the bits of evaluated children in words, or MARKS_NONE */
     uint32_t fault_mark; /* problems before the op at hand */
     uint32_t best_end;   /* end of the best branch's problems; 0: none yet */
 };
@@ -99,6 +99,13 @@ bool leaf_check(struct run *v, const struct rule *r, uint32_t node, bool explain
 bool leaf_unique(struct run *v, uint32_t array, uint32_t *first, uint32_t *second);
 bool leaf_pattern(struct run *v, const struct pattern *pattern, struct slice subject);
 
+/* object.c, array.c */
+enum outcome phase_object(struct run *v, struct frame *f);
+enum outcome phase_members(struct run *v, struct frame *f);
+enum outcome phase_array(struct run *v, struct frame *f);
+enum outcome phase_items(struct run *v, struct frame *f);
+enum outcome phase_contains(struct run *v, struct frame *f);
+
 /* ops.c */
 enum outcome phase_ops(struct run *v, struct frame *f);
 
@@ -107,5 +114,27 @@ void fault_add(struct run *v, struct fault fault);
 void fault_keep_best(struct run *v, struct frame *f);
 void fault_text(struct run *v, const struct fault *fault, struct json_problem *out);
 void fault_sort(struct run *v);
+
+static inline void set_mark(struct run *v, const struct frame *f, uint32_t index)
+{
+    if (f->marks != MARKS_NONE)
+        v->s->words[f->marks + index / 64] |= UINT64_C(1) << index % 64;
+}
+
+static inline bool has_mark(const struct run *v, const struct frame *f, uint32_t index)
+{
+    return v->s->words[f->marks + index / 64] >> index % 64 & 1;
+}
+
+/* A problem of f's own value. Returns whether the phase must stop. */
+static inline bool broken(struct run *v, struct frame *f, struct fault fault)
+{
+    f->failed = true;
+    if (!f->explain)
+        return true;
+    fault.node = f->node;
+    fault_add(v, fault);
+    return false;
+}
 
 #endif

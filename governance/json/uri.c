@@ -144,8 +144,8 @@ struct slice uri_resolve(struct slice base_text, struct slice reference, struct 
     struct parts r = split(without);
     struct parts t = r;
     if (r.has_scheme) {
-        t.path = r.has_authority || (r.path.n && r.path.p[0] == '/') ? remove_dots(r.path, a)
-                                                                     : r.path;
+        t.path =
+            r.has_authority || (r.path.n && r.path.p[0] == '/') ? remove_dots(r.path, a) : r.path;
         return join(&t, a);
     }
     t.scheme = base.scheme;

@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "json/program.h"
 #include "schema/limits.h"
+#include "json/program.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -31,8 +31,8 @@ static const struct {
     const char *name;
     bool built;
 } formats[] = {
-    [SCHEMA_BYTES] = {"bytes", true},        [SCHEMA_JSON] = {"json", true},
-    [SCHEMA_AVRO] = {"avro", false},         [SCHEMA_PROTOBUF] = {"protobuf", false},
+    [SCHEMA_BYTES] = {"bytes", true},      [SCHEMA_JSON] = {"json", true},
+    [SCHEMA_AVRO] = {"avro", false},       [SCHEMA_PROTOBUF] = {"protobuf", false},
     [SCHEMA_MSGPACK] = {"msgpack", false},
 };
 
@@ -77,8 +77,7 @@ static int compile_json(struct slice text, const struct schema_reference *refs, 
     struct json_reference *list = mem_zalloc(refs_n, sizeof *list);
     for (size_t i = 0; i < refs_n; i++)
         list[i] = (struct json_reference){refs[i].name, refs[i].text};
-    struct json_compile_options json_options = {
-        .check_formats = options && options->check_formats};
+    struct json_compile_options json_options = {.check_formats = options && options->check_formats};
     struct json_problem json_problem = {0};
     int rc = json_program_compile(text, list, refs_n, &json_options, out, &json_problem, err);
     if (rc != 0 && problem)
@@ -97,8 +96,7 @@ int schema_compile(enum schema_format format, struct slice text,
         return refuse(problem, err, ERR_INVALID, "format", "format bytes has no schema text");
     if (!schema_format_built(format)) {
         char message[64];
-        snprintf(message, sizeof message, "format %s is not built yet",
-                 schema_format_name(format));
+        snprintf(message, sizeof message, "format %s is not built yet", schema_format_name(format));
         return refuse(problem, err, ERR_UNSUPPORTED, "format", message);
     }
     if (format == SCHEMA_JSON) {
@@ -174,8 +172,8 @@ enum schema_verdict schema_validate_all(const struct schema *s, struct slice pay
             scratch->problems = mem_zalloc(max, sizeof *scratch->problems);
             scratch->problems_cap = max;
         }
-        verdict = verdicts[json_program_run(s->json, payload, scratch->json, scratch->problems,
-                                            max, &n)];
+        verdict =
+            verdicts[json_program_run(s->json, payload, scratch->json, scratch->problems, max, &n)];
         if (n > 0)
             memcpy(problems, scratch->problems, n * sizeof *problems);
     }
@@ -185,8 +183,7 @@ enum schema_verdict schema_validate_all(const struct schema *s, struct slice pay
 }
 
 enum schema_verdict schema_validate(const struct schema *s, struct slice payload,
-                                    struct schema_scratch *scratch,
-                                    struct schema_problem *problem)
+                                    struct schema_scratch *scratch, struct schema_problem *problem)
 {
     return schema_validate_all(s, payload, scratch, problem, problem ? 1 : 0, NULL);
 }

@@ -40,9 +40,9 @@ struct schema_problem {
     char message[256];
 };
 
-/* Refuses what cannot be used safely (unresolved or remote $ref, a pattern that PCRE2 refuses, sizes
- * over the limits of schema/limits.h) with the reason in *problem and *err. One reference to *out
- * for the caller. SCHEMA_BYTES takes an empty text. */
+/* Refuses what cannot be used safely (unresolved or remote $ref, a pattern that PCRE2 refuses,
+ * sizes over the limits of schema/limits.h) with the reason in *problem and *err. One reference to
+ * *out for the caller. SCHEMA_BYTES takes an empty text. */
 int schema_compile(enum schema_format format, struct slice text,
                    const struct schema_reference *refs, size_t refs_n,
                    const struct schema_options *options, struct schema **out,
@@ -65,8 +65,7 @@ enum schema_verdict {
 
 /* The first problem in document order, when not valid. */
 enum schema_verdict schema_validate(const struct schema *s, struct slice payload,
-                                    struct schema_scratch *scratch,
-                                    struct schema_problem *problem);
+                                    struct schema_scratch *scratch, struct schema_problem *problem);
 /* All problems up to max (for explain and /v1/schemas/validate); *found is how many were stored. */
 enum schema_verdict schema_validate_all(const struct schema *s, struct slice payload,
                                         struct schema_scratch *scratch,

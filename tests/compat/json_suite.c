@@ -107,8 +107,8 @@ static void run_test(struct suite *s, const struct json_doc *doc, uint32_t test,
 {
     struct arena a;
     arena_init(&a, 0);
-    const char *what = arena_printf(&a, "%s: %s", where,
-                                    json_cstr(doc, json_get(doc, test, "description"), &a));
+    const char *what =
+        arena_printf(&a, "%s: %s", where, json_cstr(doc, json_get(doc, test, "description"), &a));
     bool want = json_type(doc, json_get(doc, test, "valid")) == JSON_TRUE;
     uint32_t data = json_get(doc, test, "data");
     struct slice text = json_raw(doc, data);
@@ -136,8 +136,7 @@ static void run_test(struct suite *s, const struct json_doc *doc, uint32_t test,
     arena_free(&a);
 }
 
-static void run_group(struct suite *s, const struct json_doc *doc, uint32_t group,
-                      const char *file)
+static void run_group(struct suite *s, const struct json_doc *doc, uint32_t group, const char *file)
 {
     struct arena a;
     arena_init(&a, 0);
@@ -146,8 +145,8 @@ static void run_group(struct suite *s, const struct json_doc *doc, uint32_t grou
     struct err err = {0};
     json_program_compile(json_raw(doc, schema), s->refs, s->refs_n, &s->options, &program, NULL,
                          &err);
-    const char *where = arena_printf(&a, "%s: %s", file,
-                                     json_cstr(doc, json_get(doc, group, "description"), &a));
+    const char *where =
+        arena_printf(&a, "%s: %s", file, json_cstr(doc, json_get(doc, group, "description"), &a));
     uint32_t tests = json_get(doc, group, "tests");
     for (uint32_t t = json_first(doc, tests); t != JSON_NONE; t = json_sibling(doc, tests, t))
         run_test(s, doc, t, where, program, err.msg);

@@ -29,7 +29,8 @@ static struct slice read_file(const char *path)
     return bytes_slice(&b);
 }
 
-static bool judge(const struct schema *s, struct schema_scratch *scratch, const char *path, bool all)
+static bool judge(const struct schema *s, struct schema_scratch *scratch, const char *path,
+                  bool all)
 {
     static struct schema_problem problems[PROBLEMS_MAX];
     struct slice payload = read_file(path);

@@ -4,14 +4,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 static void varints(void **state)
 {
     (void)state;
-    static const uint64_t values[] = {0,      1,          127,         128,           300,
-                                      16383,  16384,      UINT32_MAX,  (uint64_t)UINT32_MAX + 1,
-                                      INT64_MAX, UINT64_MAX};
+    static const uint64_t values[] = {
+        0,         1,         127, 128, 300, 16383, 16384, UINT32_MAX, (uint64_t)UINT32_MAX + 1,
+        INT64_MAX, UINT64_MAX};
     uint8_t text[10];
     uint64_t v;
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -41,8 +42,12 @@ static void base64_vectors(void **state)
 {
     (void)state;
     /* RFC 4648 section 10. */
-    static const char *const pairs[][2] = {{"", ""},         {"f", "Zg=="},       {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
                                            {"foobar", "Zm9vYmFy"}};
     struct bytes b = {0};
     uint8_t out[64];
@@ -63,8 +68,8 @@ static void base64_vectors(void **state)
     bytes_clear(&b);
     base64url_add(&b, SLICE_LIT("\xfb\xff\xbf"));
     assert_string_equal(bytes_cstr(&b), "-_-_");
-    static const char *const bad[] = {"Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Z", "Zm 9v", "Zm9v=",
-                                      "====", "Z===", "-_-_"};
+    static const char *const bad[] = {"Zg",    "Zg=",   "Zg===", "Zh==", "Zm9=", "Z",
+                                      "Zm 9v", "Zm9v=", "====",  "Z===", "-_-_"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(base64_get(slice_str(bad[i]), &b));
     static const char *const bad_url[] = {"Zg==", "Zh", "Z", "Zm9", "+/+/", "Zm9v\n"};
@@ -130,8 +135,10 @@ static void utf8(void **state)
         assert_int_equal(utf8_valid(slice_of(text, n)), c < 0xd800 || c > 0xdfff);
     }
     /* Behind eight plain bytes, where words are compared. */
-    assert_true(utf8_valid(SLICE_LIT("abcdefgh\xf4\x8f\xbf\xbf" "abcdefgh")));
-    assert_false(utf8_valid(SLICE_LIT("abcdefgh\xf4\x90\x80\x80" "abcdefgh")));
+    assert_true(utf8_valid(SLICE_LIT("abcdefgh\xf4\x8f\xbf\xbf"
+                                     "abcdefgh")));
+    assert_false(utf8_valid(SLICE_LIT("abcdefgh\xf4\x90\x80\x80"
+                                      "abcdefgh")));
     assert_false(utf8_valid(SLICE_LIT("abcdefgh\xf0\x9f\x98")));
     assert_int_equal(utf8_length(SLICE_LIT("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80")), 4);
 }
@@ -192,12 +199,18 @@ static void durations_and_sizes(void **state)
         const char *text;
         int64_t value;
         const char *shortest;
-    } durations[] = {{"7d", 604800000, "7d"},  {"5m", 300000, "5m"},     {"250ms", 250, "250ms"},
-                     {"1.5h", 5400000, "90m"}, {"0s", 0, "0s"},          {"48h", 172800000, "2d"},
-                     {"forever", -1, "forever"}, {"0.001s", 1, "1ms"},   {"1500ms", 1500, "1500ms"}},
-      sizes[] = {{"10GiB", 10737418240, "10GiB"}, {"64KiB", 65536, "64KiB"}, {"1000", 1000, "1000"},
-                 {"1.5KiB", 1536, "1536"},        {"2048", 2048, "2KiB"},    {"1MB", 1000000, "1000000"},
-                 {"unlimited", -1, "unlimited"},  {"0", 0, "0"},             {"12B", 12, "12"}};
+    } durations[] = {{"7d", 604800000, "7d"},    {"5m", 300000, "5m"}, {"250ms", 250, "250ms"},
+                     {"1.5h", 5400000, "90m"},   {"0s", 0, "0s"},      {"48h", 172800000, "2d"},
+                     {"forever", -1, "forever"}, {"0.001s", 1, "1ms"}, {"1500ms", 1500, "1500ms"}},
+      sizes[] = {{"10GiB", 10737418240, "10GiB"},
+                 {"64KiB", 65536, "64KiB"},
+                 {"1000", 1000, "1000"},
+                 {"1.5KiB", 1536, "1536"},
+                 {"2048", 2048, "2KiB"},
+                 {"1MB", 1000000, "1000000"},
+                 {"unlimited", -1, "unlimited"},
+                 {"0", 0, "0"},
+                 {"12B", 12, "12"}};
     char text[TIME_TEXT_SIZE];
     int64_t v;
     for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
@@ -212,8 +225,16 @@ static void durations_and_sizes(void **state)
         size_text(v, text);
         assert_string_equal(text, sizes[i].shortest);
     }
-    static const char *const bad_durations[] = {"", "5", "d", "5 m", "-5m", "5min", "0.0001s",
-                                                "1.5ms", "5.m", "9999999999999999999d",
+    static const char *const bad_durations[] = {"",
+                                                "5",
+                                                "d",
+                                                "5 m",
+                                                "-5m",
+                                                "5min",
+                                                "0.0001s",
+                                                "1.5ms",
+                                                "5.m",
+                                                "9999999999999999999d",
                                                 "106751991168d"};
     for (size_t i = 0; i < sizeof bad_durations / sizeof *bad_durations; i++)
         assert_false(duration_parse(slice_str(bad_durations[i]), &v));
@@ -244,8 +265,9 @@ static void slices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(varints), cmocka_unit_test(base64_vectors), cmocka_unit_test(hex),
-        cmocka_unit_test(utf8),    cmocka_unit_test(times),          cmocka_unit_test(durations_and_sizes),
+        cmocka_unit_test(varints),   cmocka_unit_test(base64_vectors),
+        cmocka_unit_test(hex),       cmocka_unit_test(utf8),
+        cmocka_unit_test(times),     cmocka_unit_test(durations_and_sizes),
         cmocka_unit_test(distances), cmocka_unit_test(slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 static int parse(struct json_doc *doc, const char *text)
@@ -17,10 +18,28 @@ static void accepts(void **state)
 {
     (void)state;
     static const char *const good[] = {
-        "null", " true ", "false\n", "0", "-0", "-0.0e+10", "1E5", "10.25", "\"\"", "[]", "{}",
-        "[[],{}]", "[ ]", "{ }", "{\"a\":1,\"b\":[1,2,{\"c\":null}]}", "\"\\u0000\"",
-        "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
-        "{\"\":0,\"a\":{\"\":0}}", "123456789012345678901234567890", "\"\x7f\"",
+        "null",
+        " true ",
+        "false\n",
+        "0",
+        "-0",
+        "-0.0e+10",
+        "1E5",
+        "10.25",
+        "\"\"",
+        "[]",
+        "{}",
+        "[[],{}]",
+        "[ ]",
+        "{ }",
+        "{\"a\":1,\"b\":[1,2,{\"c\":null}]}",
+        "\"\\u0000\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\xf0\x9f\x98\x80\"",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+        "{\"\":0,\"a\":{\"\":0}}",
+        "123456789012345678901234567890",
+        "\"\x7f\"",
     };
     struct json_doc doc = {0};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -139,6 +158,53 @@ static void duplicates_in_big_objects(void **state)
     json_free(&doc);
 }
 
+/* Eight bytes x hash to fold((8 ^ x) * K): inverting K gives as many names of one hash as one
+ * likes. They must be told apart all the same, and fast. */
+static size_t colliding_names(char (*names)[9], size_t max)
+{
+    const uint64_t k = 0x9e3779b97f4a7c15u;
+    uint64_t inverse = k; /* Newton's iteration doubles the right bits */
+    for (int i = 0; i < 6; i++)
+        inverse *= 2 - k * inverse;
+    size_t n = 0;
+    for (uint64_t a = 1; n < max; a++) {
+        uint64_t x = (a << 32 | (a ^ 0x1234567u)) * inverse ^ 8;
+        memcpy(names[n], &x, 8);
+        names[n][8] = '\0';
+        size_t plain = 0;
+        while (plain < 8 && names[n][plain] >= 0x20 && names[n][plain] < 0x7f &&
+               names[n][plain] != '"' && names[n][plain] != '\\')
+            plain++;
+        n += plain == 8;
+    }
+    return n;
+}
+
+static void names_made_to_collide(void **state)
+{
+    (void)state;
+    enum { N = 4000 };
+    char(*names)[9] = mem_zalloc(N, sizeof *names);
+    struct json_doc doc = {0};
+    struct bytes text = {0};
+    colliding_names(names, N);
+    for (int twice = 0; twice < 2; twice++) {
+        bytes_clear(&text);
+        bytes_add_u8(&text, '{');
+        for (int i = 0; i < N; i++)
+            bytes_printf(&text, "\"%s\":%d,", names[i], i);
+        bytes_printf(&text, "\"%s\":0}", twice ? names[17] : "last");
+        assert_int_equal(json_parse(&doc, bytes_slice(&text), NULL, NULL), twice ? ERR_INVALID : 0);
+        if (!twice) {
+            assert_int_equal(doc.node[1].count, doc.node[3].count);
+            assert_int_equal(json_get(&doc, 0, names[N - 1]), 2 * N);
+        }
+    }
+    bytes_free(&text);
+    json_free(&doc);
+    mem_free(names);
+}
+
 static void looks_into(void **state)
 {
     (void)state;
@@ -190,7 +256,8 @@ static void pointers(void **state)
     (void)state;
     struct json_doc doc = {0};
     struct bytes p = {0};
-    assert_int_equal(parse(&doc, "{\"a\":[1,[2,3],{\"~\":{\"/\":[{}]}}],\"\":{\"\":0},\"z\":[[]]}"), 0);
+    assert_int_equal(parse(&doc, "{\"a\":[1,[2,3],{\"~\":{\"/\":[{}]}}],\"\":{\"\":0},\"z\":[[]]}"),
+                     0);
     for (uint32_t i = 0; i < doc.n; i++) {
         bytes_clear(&p);
         json_pointer(&doc, i, &p);
@@ -305,11 +372,29 @@ static void canonical(void **state)
 static void decimals(void **state)
 {
     (void)state;
-    static const char *const rising[] = {
-        "-1e9999999999999999999999", "-1e400", "-10", "-9.99", "-1", "-0.5", "-1e-400", "0",
-        "1e-9999999999999999999999", "1e-400", "0.05", "0.5", "0.51", "1", "1.0000000000000000001",
-        "2", "9.9", "10", "11", "9007199254740992", "9007199254740993", "1e400",
-        "1e9999999999999999999999"};
+    static const char *const rising[] = {"-1e9999999999999999999999",
+                                         "-1e400",
+                                         "-10",
+                                         "-9.99",
+                                         "-1",
+                                         "-0.5",
+                                         "-1e-400",
+                                         "0",
+                                         "1e-9999999999999999999999",
+                                         "1e-400",
+                                         "0.05",
+                                         "0.5",
+                                         "0.51",
+                                         "1",
+                                         "1.0000000000000000001",
+                                         "2",
+                                         "9.9",
+                                         "10",
+                                         "11",
+                                         "9007199254740992",
+                                         "9007199254740993",
+                                         "1e400",
+                                         "1e9999999999999999999999"};
     size_t n = sizeof rising / sizeof *rising;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) {
@@ -322,8 +407,9 @@ static void decimals(void **state)
     static const struct {
         const char *text;
         bool integer;
-    } whole[] = {{"1", true}, {"1.0", true}, {"1.5", false}, {"15e-1", false}, {"150e-1", true},
-                 {"0.5e1", true}, {"0.0", true}, {"1e-9999999999999999999", false}};
+    } whole[] = {
+        {"1", true},      {"1.0", true},   {"1.5", false}, {"15e-1", false},
+        {"150e-1", true}, {"0.5e1", true}, {"0.0", true},  {"1e-9999999999999999999", false}};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         struct decimal d = decimal_of(slice_str(whole[i].text));
         assert_int_equal(decimal_is_integer(&d), whole[i].integer);
@@ -363,11 +449,17 @@ static void writer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accepts),      cmocka_unit_test(refuses),
-        cmocka_unit_test(limits),       cmocka_unit_test(duplicates_in_big_objects),
-        cmocka_unit_test(looks_into),   cmocka_unit_test(pointers),
-        cmocka_unit_test(equality),     cmocka_unit_test(big_equality),
-        cmocka_unit_test(canonical),    cmocka_unit_test(decimals),
+        cmocka_unit_test(accepts),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(duplicates_in_big_objects),
+        cmocka_unit_test(names_made_to_collide),
+        cmocka_unit_test(looks_into),
+        cmocka_unit_test(pointers),
+        cmocka_unit_test(equality),
+        cmocka_unit_test(big_equality),
+        cmocka_unit_test(canonical),
+        cmocka_unit_test(decimals),
         cmocka_unit_test(writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

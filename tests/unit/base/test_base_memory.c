@@ -8,12 +8,13 @@
 
 #include <setjmp.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sodium.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "base/check.h"
@@ -257,16 +258,11 @@ static void failed_assertion_ends_the_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arena_hands_out),
-        cmocka_unit_test(arena_reuses),
-        cmocka_unit_test(arena_has_a_limit),
-        cmocka_unit_test(buf_counts_references),
-        cmocka_unit_test(bytes_grow),
-        cmocka_unit_test(map_holds),
-        cmocka_unit_test(hash_is_siphash),
-        cmocka_unit_test(errors_wrap),
-        cmocka_unit_test(log_goes_to_the_sink),
-        cmocka_unit_test(failed_assertion_ends_the_process),
+        cmocka_unit_test(arena_hands_out),      cmocka_unit_test(arena_reuses),
+        cmocka_unit_test(arena_has_a_limit),    cmocka_unit_test(buf_counts_references),
+        cmocka_unit_test(bytes_grow),           cmocka_unit_test(map_holds),
+        cmocka_unit_test(hash_is_siphash),      cmocka_unit_test(errors_wrap),
+        cmocka_unit_test(log_goes_to_the_sink), cmocka_unit_test(failed_assertion_ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

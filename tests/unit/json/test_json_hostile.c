@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <time.h>
+
 #include <cmocka.h>
 
 static double cpu_s(void)
@@ -104,10 +105,10 @@ static void regular_expressions(void **state)
     bytes_add_str(&b, "\"");
     /* Ended valijson with a stack overflow. */
     assert_string_equal(judge(SLICE_LIT("{\"pattern\":\"^[a-z0-9-]+$\"}"), bytes_slice(&b)), "");
-    assert_string_equal(judge(SLICE_LIT("{\"pattern\":\"(.*a){12}[bc]\"}"), bytes_slice(&b)), "limit");
-    assert_string_equal(judge(SLICE_LIT("{\"pattern\":\"^(?:[A-Za-z0-9+/]{4})*(?:==)?$\"}"),
-                              bytes_slice(&b)),
-                        "");
+    assert_string_equal(judge(SLICE_LIT("{\"pattern\":\"(.*a){12}[bc]\"}"), bytes_slice(&b)),
+                        "limit");
+    assert_string_equal(
+        judge(SLICE_LIT("{\"pattern\":\"^(?:[A-Za-z0-9+/]{4})*(?:==)?$\"}"), bytes_slice(&b)), "");
     bytes_free(&b);
 }
 
@@ -214,10 +215,10 @@ static void long_chains(void **state)
 static void dynamic_circle(void **state)
 {
     (void)state;
-    struct slice schema =
-        SLICE_LIT("{\"$id\":\"http://e/a\",\"$dynamicAnchor\":\"n\",\"$ref\":\"b\",\"$defs\":{\"b\":"
-                  "{\"$id\":\"b\",\"$dynamicRef\":\"#n\",\"$defs\":{\"n\":{\"$dynamicAnchor\":\"n\"}}"
-                  "}}}");
+    struct slice schema = SLICE_LIT(
+        "{\"$id\":\"http://e/a\",\"$dynamicAnchor\":\"n\",\"$ref\":\"b\",\"$defs\":{\"b\":"
+        "{\"$id\":\"b\",\"$dynamicRef\":\"#n\",\"$defs\":{\"n\":{\"$dynamicAnchor\":\"n\"}}"
+        "}}}");
     assert_string_equal(judge(schema, SLICE_LIT("1")), "limit");
 }
 
@@ -322,16 +323,11 @@ static void steady_state_does_not_allocate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference_bombs),
-        cmocka_unit_test(limit_is_no_verdict),
-        cmocka_unit_test(regular_expressions),
-        cmocka_unit_test(ecma_patterns),
-        cmocka_unit_test(deep_texts),
-        cmocka_unit_test(long_chains),
-        cmocka_unit_test(dynamic_circle),
-        cmocka_unit_test(large_arrays),
-        cmocka_unit_test(exact_numbers),
-        cmocka_unit_test(steady_state_does_not_allocate),
+        cmocka_unit_test(reference_bombs),     cmocka_unit_test(limit_is_no_verdict),
+        cmocka_unit_test(regular_expressions), cmocka_unit_test(ecma_patterns),
+        cmocka_unit_test(deep_texts),          cmocka_unit_test(long_chains),
+        cmocka_unit_test(dynamic_circle),      cmocka_unit_test(large_arrays),
+        cmocka_unit_test(exact_numbers),       cmocka_unit_test(steady_state_does_not_allocate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

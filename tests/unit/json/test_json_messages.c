@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 #define DRAFT7 "\"$schema\":\"http://json-schema.org/draft-07/schema#\","
@@ -71,7 +72,8 @@ static const struct problem_case payloads[] = {
     {"{\"oneOf\":[{\"properties\":{\"action\":{\"const\":\"a\"}},\"required\":[\"x\"]},"
      "{\"properties\":{\"action\":{\"const\":\"b\"}},\"required\":[\"y\"]}]}",
      "{\"action\":\"b\"}", "", "required", "must have required property 'y'"},
-    {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"properties\":{\"a\":{\"maximum\":1}}}"
+    {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"properties\":{\"a\":{\"maximum\":1}}"
+     "}"
      "]}",
      "{\"a\":2}", "/a", "maximum", "must be <= 1"},
     {"{\"oneOf\":[{\"properties\":{\"action\":{\"const\":\"a\"}}},"
@@ -141,7 +143,8 @@ static const struct problem_case schemas[] = {
     {"{\"$ref\":\"#\"}", NULL, "", "$ref", "the schema refers to itself without end"},
     {"{\"allOf\":[{\"not\":{\"$ref\":\"#\"}}]}", NULL, "", "$ref",
      "the schema refers to itself without end"},
-    {"{\"$defs\":{\"a\":{\"if\":{\"$ref\":\"#/$defs/b\"}},\"b\":{\"oneOf\":[{\"$ref\":\"#/$defs/a\"}]}},"
+    {"{\"$defs\":{\"a\":{\"if\":{\"$ref\":\"#/$defs/b\"}},\"b\":{\"oneOf\":[{\"$ref\":\"#/$defs/"
+     "a\"}]}},"
      "\"$ref\":\"#/$defs/a\"}",
      NULL, "", "$ref", "the schema refers to itself without end"},
     {"{\"$schema\":\"https://example.com/mine\"}", NULL, "/$schema", "$schema",
@@ -183,13 +186,13 @@ static void finds_all_in_order(void **state)
     struct json_program *program = NULL;
     struct json_problem p[10];
     size_t found;
-    assert_int_equal(
-        json_program_compile(SLICE_LIT("{\"properties\":{\"a\":{\"type\":\"null\"},\"b\":{\"items\":"
-                                       "{\"minimum\":5}},\"c\":{\"maxLength\":1,\"pattern\":\"x\"}},"
-                                       "\"required\":[\"d\",\"e\"],\"allOf\":[{\"properties\":{\"c\":"
-                                       "{\"type\":\"string\"}}}]}"),
-                             NULL, 0, NULL, &program, NULL, NULL),
-        0);
+    assert_int_equal(json_program_compile(
+                         SLICE_LIT("{\"properties\":{\"a\":{\"type\":\"null\"},\"b\":{\"items\":"
+                                   "{\"minimum\":5}},\"c\":{\"maxLength\":1,\"pattern\":\"x\"}},"
+                                   "\"required\":[\"d\",\"e\"],\"allOf\":[{\"properties\":{\"c\":"
+                                   "{\"type\":\"string\"}}}]}"),
+                         NULL, 0, NULL, &program, NULL, NULL),
+                     0);
     struct json_scratch_run *scratch = json_scratch_new();
     struct slice payload = SLICE_LIT("{\"c\":\"long\",\"a\":1,\"b\":[1,2]}");
     assert_int_equal(json_program_run(program, payload, scratch, p, 10, &found), JSON_INVALID);

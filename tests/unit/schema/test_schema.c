@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 static void formats_have_names(void **state)
@@ -26,8 +27,8 @@ static void bytes_are_always_valid(void **state)
     struct schema *s = NULL;
     struct schema_problem p = {0};
     struct err err = {0};
-    assert_int_equal(
-        schema_compile(SCHEMA_BYTES, SLICE_LIT("x"), NULL, 0, NULL, &s, &p, &err), ERR_INVALID);
+    assert_int_equal(schema_compile(SCHEMA_BYTES, SLICE_LIT("x"), NULL, 0, NULL, &s, &p, &err),
+                     ERR_INVALID);
     assert_string_equal(p.rule, "format");
     assert_int_equal(schema_compile(SCHEMA_BYTES, SLICE_NULL, NULL, 0, NULL, &s, NULL, NULL), 0);
     struct schema_scratch *scratch = schema_scratch_new();
@@ -45,9 +46,8 @@ static void unbuilt_formats_are_refused_by_name(void **state)
     struct schema *s = NULL;
     struct schema_problem p = {0};
     struct err err = {0};
-    assert_int_equal(
-        schema_compile(SCHEMA_AVRO, SLICE_LIT("\"int\""), NULL, 0, NULL, &s, &p, &err),
-        ERR_UNSUPPORTED);
+    assert_int_equal(schema_compile(SCHEMA_AVRO, SLICE_LIT("\"int\""), NULL, 0, NULL, &s, &p, &err),
+                     ERR_UNSUPPORTED);
     assert_string_equal(err.msg, "format avro is not built yet");
     assert_string_equal(p.message, "format avro is not built yet");
     assert_int_equal(schema_compile(SCHEMA_MSGPACK, SLICE_NULL, NULL, 0, NULL, &s, NULL, NULL),
@@ -61,15 +61,16 @@ static void json_is_judged(void **state)
     struct schema_problem p[4];
     struct err err = {0};
     const struct schema_reference ref = {SLICE_LIT("shop.money"), SLICE_LIT("{\"minimum\":0}")};
-    assert_int_equal(schema_compile(SCHEMA_JSON, SLICE_LIT("{\"type\":"), NULL, 0, NULL, &s, p,
-                                    &err),
-                     ERR_INVALID);
+    assert_int_equal(
+        schema_compile(SCHEMA_JSON, SLICE_LIT("{\"type\":"), NULL, 0, NULL, &s, p, &err),
+        ERR_INVALID);
     assert_string_equal(p[0].rule, "malformed");
-    assert_int_equal(schema_compile(SCHEMA_JSON,
-                                    SLICE_LIT("{\"properties\":{\"total\":{\"$ref\":\"shop.money\"},"
-                                              "\"at\":{\"format\":\"date\"}}}"),
-                                    &ref, 1, NULL, &s, NULL, &err),
-                     0);
+    assert_int_equal(
+        schema_compile(SCHEMA_JSON,
+                       SLICE_LIT("{\"properties\":{\"total\":{\"$ref\":\"shop.money\"},"
+                                 "\"at\":{\"format\":\"date\"}}}"),
+                       &ref, 1, NULL, &s, NULL, &err),
+        0);
     struct schema_scratch *scratch = schema_scratch_new();
     size_t found = 9;
     assert_int_equal(schema_validate(s, SLICE_LIT("{\"total\":0,\"at\":\"x\"}"), scratch, p),
@@ -86,9 +87,8 @@ static void json_is_judged(void **state)
     schema_unref(schema_ref(s));
     schema_unref(s);
     const struct schema_options options = {.check_formats = true};
-    assert_int_equal(schema_compile(SCHEMA_JSON,
-                                    SLICE_LIT("{\"items\":{\"format\":\"date\"}}"), NULL, 0,
-                                    &options, &s, NULL, &err),
+    assert_int_equal(schema_compile(SCHEMA_JSON, SLICE_LIT("{\"items\":{\"format\":\"date\"}}"),
+                                    NULL, 0, &options, &s, NULL, &err),
                      0);
     assert_int_equal(schema_validate_all(s, SLICE_LIT("[\"x\",\"2026-11-25\",\"2026-02-30\"]"),
                                          scratch, p, 4, &found),
