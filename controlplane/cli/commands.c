@@ -61,6 +61,7 @@ static const struct cli_option sign_options[] = {
     {"record-key", 0, "KEY", "the record's key (default: none)"},
     {"header", 'H', "NAME=VALUE", "a header of the record, in order; may be repeated"},
     {"sign-header", 0, "NAME", "a header that the signature covers; may be repeated"},
+    {"time", 0, "TIME", "the signature's time, to try a contract's window (default: now)"},
     {"null", 0, NULL, "the value is null; standard input is not read"},
     {"line", 0, NULL, "the value is the first line without its newline, as kcat reads it"},
     {"batch", 0, NULL, "one value per line in, one signature per line out"},

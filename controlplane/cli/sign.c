@@ -39,13 +39,14 @@ struct signer {
     const char *kid;
     struct slice sh[SIGN_SH_MAX];
     size_t sh_n;
+    int64_t time_ms; /* -1: now */
     struct record rec;
 };
 
 static int take_signer(const struct cli *c, struct signer *s)
 {
     struct err err = {0};
-    const char *path = cli_value(c, "key"), *name;
+    const char *path = cli_value(c, "key"), *name, *when = cli_value(c, "time");
     if (path == NULL)
         return cli_usage(c, "name the secret key's file with --key; writ key new makes one");
     int rc = record_take(c, &s->rec);
@@ -57,6 +58,9 @@ static int take_signer(const struct cli *c, struct signer *s)
         return cli_fail(CLI_USAGE, "%s", err.msg);
     if (!s->key.has_secret)
         return cli_fail(CLI_USAGE, "%s holds a public key; signing needs the secret one", path);
+    s->time_ms = -1;
+    if (when != NULL && !time_parse(slice_str(when), &s->time_ms))
+        return cli_usage(c, "--time is a time such as 2026-11-25T09:00:00Z, not %s", when);
     s->kid = cli_value(c, "kid") != NULL ? cli_value(c, "kid") : s->key.kid;
     if (strchr(s->kid, '/') == NULL)
         return cli_usage(c, "name the key with --kid PRODUCER/KEY, as the producer's document does");
@@ -74,8 +78,9 @@ static int make(struct signer *s, struct bytes *out)
     struct err err = {0};
     randombytes_buf(jti, sizeof jti);
     bytes_clear(out);
-    if (sign_make(&s->rec.r, slice_str(s->kid), s->key.secret, clock_now_ms(), jti, s->sh, s->sh_n,
-                  out, &err) != 0)
+    if (sign_make(&s->rec.r, slice_str(s->kid), s->key.secret,
+                  s->time_ms >= 0 ? s->time_ms : clock_now_ms(), jti, s->sh,
+                  s->sh_n, out, &err) != 0)
         return cli_fail(CLI_USAGE, "%s", err.msg);
     return 0;
 }
