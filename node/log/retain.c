@@ -106,9 +106,14 @@ void store_tick(struct store *s, int64_t now_ms, struct disk_ops *ops, store_mov
 int64_t store_deadline_ms(const struct store *s)
 {
     int64_t t = s->first ? s->last_tick_ms + LOG_TICK_MS : INT64_MAX;
-    if (log_journal_used(s) && s->last_append_ms + LOG_IDLE_CHECKPOINT_MS < t &&
+    /* Only a time at which log_checkpoint_due will say yes: else the caller would spin. */
+    if (log_journal_used(s) && !s->entries_n && !s->rows_failed &&
         s->checkpoint.step == CHECKPOINT_NONE) {
-        t = s->last_append_ms + LOG_IDLE_CHECKPOINT_MS;
+        int64_t idle = s->last_append_ms + LOG_IDLE_CHECKPOINT_MS;
+        int64_t due = idle > s->checkpoint.again_ms ? idle : s->checkpoint.again_ms;
+        if (due < t) {
+            t = due;
+        }
     }
     if (s->rows_failed && s->retry_ms < t) {
         t = s->retry_ms;

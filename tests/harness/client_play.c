@@ -102,6 +102,7 @@ static void play_read_range(struct world *w, const struct plog_range *r, struct 
     int64_t n = d->read(d, r->path, r->position, out->p + out->n, (size_t)r->size_bytes);
     assert_int_equal(n, (int64_t)r->size_bytes);
     out->n += (size_t)n;
+    w->last_range = *r;
 }
 
 void play_send(struct world *w, const struct effect *e)
@@ -190,6 +191,11 @@ void *world_call(struct world *w, uint64_t conn, int16_t api, int16_t version, c
 {
     world_send(w, conn, api, version, request);
     return world_receive(w, conn);
+}
+
+const struct plog_range *world_last_range(const struct world *w)
+{
+    return &w->last_range;
 }
 
 struct slice world_last_frame(const struct world *w, uint64_t conn)

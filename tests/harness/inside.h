@@ -85,6 +85,7 @@ struct world {
     size_t conns_n, conns_cap;
     uint64_t next_conn;
     int32_t next_correlation;
+    struct plog_range last_range;
     struct arena arena; /* what tests hold on to */
 
     struct world_rejection *rejection;

@@ -92,6 +92,8 @@ void *world_call(struct world *w, uint64_t conn, int16_t api, int16_t version, c
 /* The raw bytes of the last answer that world_receive or world_poll took (without its length). */
 struct slice world_last_frame(const struct world *w, uint64_t conn);
 void world_forget(struct world *w);
+/* The last range of a segment file that was served. */
+const struct plog_range *world_last_range(const struct world *w);
 
 /* ---- the ledger ---- */
 
