@@ -20,11 +20,11 @@ static enum outcome check_dependents(struct run *v, struct frame *f, const struc
 {
     for (uint32_t i = 0; i < o->dependents_n; i++) {
         const struct dependent_required *d = &o->dependents[i];
-        run_charge(v, v->nodes[f->node].count);
+        run_charge(v, v->nodes[f->node].count / 8);
         if (json_get_slice(v->doc, f->node, d->name) == JSON_NONE)
             continue;
         for (uint32_t k = 0; k < d->n && !v->limit; k++) {
-            run_charge(v, v->nodes[f->node].count);
+            run_charge(v, v->nodes[f->node].count / 8);
             if (json_get_slice(v->doc, f->node, d->required[k]) == JSON_NONE &&
                 broken(v, f,
                        (struct fault){.kind = KIND_DEPENDENT_REQUIRED, .detail = d->required[k]}))
@@ -57,8 +57,9 @@ static enum outcome missing_required(struct run *v, struct frame *f, const struc
     f->failed = true;
     if (!f->explain)
         return FAIL;
-    for (uint32_t i = 0; i < o->properties_n; i++) {
+    for (uint32_t i = 0; i < o->properties_n && !v->limit; i++) {
         const struct property *p = &o->properties[i];
+        run_charge(v, v->nodes[f->node].count / 8);
         if (p->required && json_get_slice(v->doc, f->node, p->name) == JSON_NONE)
             broken(v, f, (struct fault){.kind = KIND_REQUIRED, .detail = p->name});
     }

@@ -19,9 +19,10 @@ static uint32_t dynamic_target(struct run *v, const struct rule_op *op)
     return op->rule;
 }
 
-static bool has_member(const struct json_doc *doc, uint32_t i, struct slice name)
+static bool has_member(struct run *v, uint32_t i, struct slice name)
 {
-    return json_get_slice(doc, i, name) != JSON_NONE;
+    run_charge(v, v->nodes[i].count / 8);
+    return json_get_slice(v->doc, i, name) != JSON_NONE;
 }
 
 static enum outcome op_not(struct run *v, struct frame *f, const struct rule_op *op)
@@ -93,7 +94,7 @@ static enum outcome run_op(struct run *v, struct frame *f, const struct rule_op 
     case OP_IF:
         return op_if(v, f, op);
     case OP_DEPENDENT:
-        if (!f->waiting && !has_member(v->doc, f->node, op->name))
+        if (!f->waiting && !has_member(v, f->node, op->name))
             return PASS;
         return run_child(v, f, op->rule, f->node, f->explain, true);
     case OP_DYNAMIC:

@@ -59,8 +59,9 @@ struct rank {
     uint32_t n;
 };
 
-static bool is_member(const struct run *v, uint32_t object, uint32_t value)
+static bool is_member(struct run *v, uint32_t object, uint32_t value)
 {
+    run_charge(v, v->nodes[object].count / 8);
     if (v->nodes[object].type != JSON_OBJECT)
         return false;
     uint32_t end = v->nodes[object].next;
@@ -70,7 +71,7 @@ static bool is_member(const struct run *v, uint32_t object, uint32_t value)
     return false;
 }
 
-static struct rank rank_of(const struct run *v, uint32_t node, const struct fault *list, uint32_t n)
+static struct rank rank_of(struct run *v, uint32_t node, const struct fault *list, uint32_t n)
 {
     struct rank r = {.first = UINT32_MAX, .n = n};
     for (uint32_t i = 0; i < n; i++) {
@@ -80,7 +81,7 @@ static struct rank rank_of(const struct run *v, uint32_t node, const struct faul
             r.first = list[i].node;
         if (list[i].node == node && (constant || kind == KIND_TYPE || kind == KIND_FALSE))
             r.wrong_kind = 2;
-        else if (constant && r.wrong_kind == 0 && is_member(v, node, list[i].node))
+        else if (constant && r.wrong_kind == 0 && !v->limit && is_member(v, node, list[i].node))
             r.wrong_kind = 1;
     }
     return r;
