@@ -201,7 +201,7 @@ static void save_index(struct store *s, struct plog *p, struct log_segment *g,
         return;
     }
     if (log_index_get(s, p, g, &x, NULL) == 0) {
-        struct buf *b = log_index_encode(g, item->size);
+        struct buf *b = log_index_encode(p, g, item->size);
         char path[DISK_PATH_MAX];
         log_path_segment(&p->id, g->base, ".index", path);
         struct disk_op *op = disk_ops_add(ops, DISK_BACKGROUND, DISK_WRITE, path);

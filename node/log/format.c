@@ -148,6 +148,7 @@ void log_index_header_put(uint8_t *p, const struct log_index_header *h)
     be64_put(p + 16, (uint64_t)h->base);
     be32_put(p + 24, h->covered);
     be32_put(p + 28, h->interval);
+    be32_put(p + 32, h->plog_no);
     seal(p, LOG_INDEX_HEADER_BYTES + (size_t)h->entries_n * LOG_INDEX_ENTRY_BYTES, index_magic);
 }
 
@@ -167,6 +168,7 @@ bool log_index_header_get(struct slice file, struct log_index_header *h)
     h->base = (int64_t)be64_get(file.p + 16);
     h->covered = be32_get(file.p + 24);
     h->interval = be32_get(file.p + 28);
+    h->plog_no = be32_get(file.p + 32);
     return true;
 }
 

@@ -74,6 +74,7 @@ size_t log_record_put(uint8_t *p, const struct log_record *r);
 size_t log_record_get(struct slice s, struct log_record *r);
 
 struct log_index_header {
+    uint32_t plog_no;  /* a file that a deleted replica of this name left is not taken for ours */
     int64_t base;      /* of the segment */
     uint32_t covered;  /* bytes of the segment that the entries speak of */
     uint32_t interval;

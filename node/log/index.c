@@ -61,7 +61,7 @@ void log_index_note(const struct store *s, struct log_segment *g, int64_t base_o
     g->index->covered = g->size + size_bytes;
 }
 
-struct buf *log_index_encode(const struct log_segment *g, uint32_t covered)
+struct buf *log_index_encode(const struct plog *p, const struct log_segment *g, uint32_t covered)
 {
     const struct log_index *x = g->index;
     ASSERT(x && x->from == 0 && x->covered >= covered);
@@ -70,15 +70,18 @@ struct buf *log_index_encode(const struct log_segment *g, uint32_t covered)
         n++;
     }
     struct buf *b = buf_new(LOG_INDEX_HEADER_BYTES + (size_t)n * LOG_INDEX_ENTRY_BYTES);
-    uint8_t *p = b->data + LOG_INDEX_HEADER_BYTES;
-    for (uint32_t i = 0; i < n; i++, p += LOG_INDEX_ENTRY_BYTES) {
-        be32_put(p, x->entry[i].offset);
-        be32_put(p + 4, x->entry[i].position);
-        be64_put(p + 8, (uint64_t)x->entry[i].max_before);
+    uint8_t *at = b->data + LOG_INDEX_HEADER_BYTES;
+    for (uint32_t i = 0; i < n; i++, at += LOG_INDEX_ENTRY_BYTES) {
+        be32_put(at, x->entry[i].offset);
+        be32_put(at + 4, x->entry[i].position);
+        be64_put(at + 8, (uint64_t)x->entry[i].max_before);
     }
-    b->n = (size_t)(p - b->data);
-    struct log_index_header h = {
-        .base = g->base, .covered = covered, .interval = x->interval, .entries_n = n};
+    b->n = (size_t)(at - b->data);
+    struct log_index_header h = {.plog_no = p->no,
+                                 .base = g->base,
+                                 .covered = covered,
+                                 .interval = x->interval,
+                                 .entries_n = n};
     log_index_header_put(b->data, &h);
     return b;
 }
@@ -99,8 +102,8 @@ static struct log_index *index_load(struct store *s, const struct plog *p,
     struct log_index *x = NULL;
     struct log_index_header h;
     if (s->disk->read(s->disk, path, 0, file, n) == (int64_t)n &&
-        log_index_header_get(slice_of(file, n), &h) && h.base == g->base && h.covered <= limit &&
-        h.interval > 0) {
+        log_index_header_get(slice_of(file, n), &h) && h.plog_no == p->no && h.base == g->base &&
+        h.covered <= limit && h.interval > 0) {
         x = index_new(s, 0);
         x->interval = h.interval;
         x->covered = h.covered;

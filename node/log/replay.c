@@ -286,7 +286,7 @@ static int finish_segment(struct store *s, struct plog *p, struct log_segment *g
     if (e) {
         return e;
     }
-    struct buf *b = log_index_encode(g, g->size);
+    struct buf *b = log_index_encode(p, g, g->size);
     log_path_segment(&p->id, g->base, ".index", path);
     e = d->write(d, path, 0, b->data, b->n);
     buf_unref(b);

@@ -277,7 +277,7 @@ void log_index_free(struct log_index *x);
 void log_index_note(const struct store *s, struct log_segment *g, int64_t base_offset,
                     uint32_t size_bytes);
 /* What a file of the first `covered` bytes holds; the index must speak of them all. */
-struct buf *log_index_encode(const struct log_segment *g, uint32_t covered);
+struct buf *log_index_encode(const struct plog *p, const struct log_segment *g, uint32_t covered);
 /* The whole index of a segment: from memory, from its file, or rebuilt by a scan of headers. */
 int log_index_get(struct store *s, struct plog *p, struct log_segment *g, struct log_index **out,
                   struct err *err);
