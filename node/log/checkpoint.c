@@ -223,7 +223,7 @@ static bool issue_item(struct store *s, const struct log_sync_item *item, struct
         struct plog *p = log_plog_by_no(s, item->plog_no);
         struct log_segment *g = p ? log_segment_find(p, item->segment) : NULL;
         if (!p || (!g && item->kind != ITEM_DIR)) {
-            return false; /* deleted meanwhile */
+            return false; /* gone for good meanwhile */
         }
         log_path_dir(&p->id, path);
         if (item->kind != ITEM_DIR) {
@@ -240,7 +240,9 @@ static bool issue_item(struct store *s, const struct log_sync_item *item, struct
     disk_ops_add(ops, DISK_BACKGROUND, kind, path)->id = r->id;
     if (kind == DISK_SYNC) {
         struct plog *p = log_plog_by_no(s, item->plog_no);
-        save_index(s, p, log_segment_find(p, item->segment), item, ops);
+        if (!p->deleted) {
+            save_index(s, p, log_segment_find(p, item->segment), item, ops);
+        }
     }
     return true;
 }

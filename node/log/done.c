@@ -34,8 +34,9 @@ static void segment_gone(void *arg, int64_t base)
     remove_file(g->ops, g->p, base, ".index");
 }
 
-static void remove_plog(struct plog *p, struct disk_ops *ops)
+static void remove_plog(struct store *s, struct plog *p, struct disk_ops *ops)
 {
+    log_plog_forget(s, p);
     for (uint32_t i = 0; i < p->segments_n; i++) {
         remove_file(ops, p, p->segment[i].base, ".log");
         remove_file(ops, p, p->segment[i].base, ".index");
@@ -55,7 +56,7 @@ static void touched_done(struct store *s, const struct log_touched *t, struct di
     if (p->deleted) {
         /* Its last write is before the removal in the files' queue. */
         if (p->delete_packed && !p->files_removed) {
-            remove_plog(p, ops);
+            remove_plog(s, p, ops);
         }
         log_plog_release(s, p);
         return;

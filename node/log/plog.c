@@ -42,8 +42,12 @@ void log_plog_unlink(struct store *s, struct plog *p)
     p->prev = p->next = NULL;
     s->plogs_n--;
     map_remove(&s->by_id, slice_of(&p->id, sizeof p->id));
-    map_remove(&s->by_no, no_key(&p->no));
     log_index_forget(s, p, -1);
+}
+
+void log_plog_forget(struct store *s, const struct plog *p)
+{
+    map_remove(&s->by_no, no_key(&p->no));
 }
 
 struct plog *log_plog_by_no(const struct store *s, uint32_t no)

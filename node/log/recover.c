@@ -397,23 +397,41 @@ static int settle_ring(struct recovery *r)
     return free_slot >= 0 ? 0 : make_file(r, absent, false);
 }
 
-/* What a killed process left may exist in the page cache alone: the names in the folders and the
- * header of the youngest file must not depend on that, because other files are taken again. */
-static int sync_found(struct recovery *r)
+static int write_again(struct recovery *r, const char *path, const uint8_t *p, size_t n)
+{
+    int e = r->d->write(r->d, path, 0, p, n);
+    e = e ? e : r->d->sync(r->d, path);
+    return e ? log_disk_error(r->err, "write", path, e) : 0;
+}
+
+/* What a killed process left may exist in the page cache alone, and count as clean there if a sync
+ * had failed: the checkpoint and the header of the youngest file are written again, because other
+ * files are taken again on their word. The same bytes: a torn write changes nothing. */
+static int secure_found(struct recovery *r)
 {
     char path[DISK_PATH_MAX];
-    log_path_journal(r->order[r->order_n - 1], path);
-    int e = r->d->sync(r->d, path);
-    e = e ? e : r->d->sync_dir(r->d, "journal");
+    uint8_t head[LOG_FILE_HEADER_BYTES];
+    int last = r->order[r->order_n - 1];
+    log_path_journal(last, path);
+    log_file_header_put(head, &r->file[last].h);
+    int e = write_again(r, path, head, sizeof head);
+    if (!e && r->image) {
+        log_path_checkpoint(r->cp.seq, path);
+        e = write_again(r, path, r->image, r->cp.total_bytes);
+    }
+    if (e) {
+        return e;
+    }
+    e = r->d->sync_dir(r->d, "journal");
     e = e ? e : r->d->sync_dir(r->d, ".");
-    return e ? log_disk_error(r->err, "sync", path, e) : 0;
+    return e ? log_disk_error(r->err, "sync", "journal", e) : 0;
 }
 
 static int open_existing(struct recovery *r)
 {
     struct store *s = r->s;
     int e = check_identity(r);
-    e = e ? e : sync_found(r);
+    e = e ? e : secure_found(r);
     if (!e && r->image) {
         e = log_checkpoint_decode(s, slice_of(r->image, r->cp.total_bytes), &r->cp, r->err);
     }

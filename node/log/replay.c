@@ -211,6 +211,7 @@ static void apply_delete(struct log_replay *r, struct plog *p)
         mem_free(g);
     }
     log_plog_unlink(r->s, p);
+    log_plog_forget(r->s, p);
     log_plog_free(p);
 }
 

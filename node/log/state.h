@@ -296,7 +296,10 @@ int log_headers_scan(struct store *s, const struct plog *p, const struct log_seg
 /* ---- plog.c ---- */
 struct plog *log_plog_new(struct store *s, const struct plog_id *id, uint32_t no);
 void log_plog_link(struct store *s, struct plog *p);   /* into list and maps */
+/* Out of the list and the map of names. Its number stays known until the deletion is durable, because
+ * a checkpoint under way must sync its files as long as a crash may bring it back. */
 void log_plog_unlink(struct store *s, struct plog *p);
+void log_plog_forget(struct store *s, const struct plog *p); /* its number */
 void log_plog_free(struct plog *p);
 struct plog *log_plog_by_no(const struct store *s, uint32_t no);
 void log_plog_release(struct store *s, struct plog *p); /* frees a deleted one that nothing holds */
