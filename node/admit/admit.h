@@ -19,6 +19,7 @@ enum {
     ADMIT_REFUSALS_MAX = 100,
     /* Decompressed records of one batch. */
     ADMIT_RECORDS_MAX_BYTES = 64 << 20,
+    ADMIT_SCRATCH_KEEP_BYTES = 4 << 20, /* of decompressed records, between batches */
     /* Headers of one record of a governed topic. */
     ADMIT_HEADERS_MAX = 256,
 };

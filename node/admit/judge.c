@@ -180,7 +180,7 @@ static void judge_structure(struct admit_job *job, const struct wire_batch *batc
         judge_fail(job, WIRE_E_INVALID_RECORD, err.msg);
 }
 
-void admit_judge(struct admit_job *job, struct admit_scratch *scratch)
+static void judge_job(struct admit_job *job, struct admit_scratch *scratch)
 {
     struct wire_batch batch;
     struct slice records;
@@ -197,4 +197,12 @@ void admit_judge(struct admit_job *job, struct admit_scratch *scratch)
         judge_records(job, &batch, records, scratch);
     else
         judge_structure(job, &batch, records);
+}
+
+void admit_judge(struct admit_job *job, struct admit_scratch *scratch)
+{
+    judge_job(job, scratch);
+    /* One huge batch (or bomb) must not hold its memory for the life of the thread. */
+    if (scratch->records[0].cap > ADMIT_SCRATCH_KEEP_BYTES)
+        bytes_free(&scratch->records[0]);
 }
