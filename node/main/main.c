@@ -1,9 +1,7 @@
 /* The one binary: the node and its own tools here, everything that speaks the admin API in the room
  * cli. */
 #include "base/json.h"
-#ifdef WRIT_CLI
 #include "cli/cli.h"
-#endif
 #include "main/conf.h"
 #include "main/serve.h"
 #include "main/sock.h"
@@ -105,10 +103,5 @@ int main(int argc, char **argv)
         printf("writ %s\n", WRIT_VERSION);
         return 0;
     }
-#ifdef WRIT_CLI
     return cli_main(argc, argv);
-#else
-    fprintf(stderr, "writ: this build knows serve, check-config, status --data and version\n");
-    return EXIT_USAGE;
-#endif
 }

@@ -23,7 +23,7 @@ struct conn {
     uint8_t head[4];           /* of a frame, as far as it has come */
     uint8_t head_n;
     bool stalled;              /* waits for the budget */
-    bool held;                 /* not read from: unanswered requests or queued answers */
+    bool held;                 /* not read from: unanswered requests, queued answers, its turn */
     bool blocked;              /* the socket took less than there is */
     bool closing;              /* close when the queue is empty */
     bool draining;             /* our side is shut; input is thrown away until the peer closes */
@@ -35,6 +35,10 @@ struct conn {
     struct buf *frame;         /* being received; owned; n bytes of frame_bytes are there */
     uint32_t frame_bytes;
     uint64_t frame_began_ms;   /* loop time */
+    struct buf *rest;          /* read, but more frames than one turn takes; owned */
+    size_t rest_at;            /* taken from it */
+    uint32_t chunk_bytes;      /* most that one read brings besides the frame being received */
+    uint32_t turn_frames;      /* delivered since the last turn */
 
     struct out_part *out;      /* ring */
     uint32_t out_first, out_n, out_cap;
@@ -72,6 +76,8 @@ struct net {
 };
 
 void conn_read(struct conn *c);
+/* Too much is unanswered or unsent to read on; share 2: half of the limits, to begin again. */
+bool conn_overfull(const struct conn *c, unsigned share);
 /* Sends what the socket takes. */
 void conn_write(struct conn *c);
 void conn_push(struct conn *c, struct out_part part);

@@ -16,12 +16,16 @@ static void deliver(struct conn *c, struct buf *frame)
 {
     struct net *n = c->net;
     n->stats.requests++;
+    c->turn_frames++;
+    conn_mark(c);
     n->handler.request(n->handler.arg, c->id, frame);
 }
 
-static void begin_frame(struct conn *c, uint32_t size)
+/* come: bytes of the frame that are here already. */
+static void begin_frame(struct conn *c, uint32_t size, size_t come)
 {
-    size_t cap = size < NET_FRAME_FIRST_BYTES ? size : NET_FRAME_FIRST_BYTES;
+    size_t cap = 2 * come < NET_FRAME_FIRST_BYTES ? NET_FRAME_FIRST_BYTES : 2 * come;
+    cap = cap < size ? cap : size;
     c->frame = budget_buf_forced(c->net->config.budget, cap);
     c->frame_bytes = size;
     c->frame_began_ms = uv_now(c->net->loop);
@@ -53,10 +57,12 @@ static void finish_frame(struct conn *c)
     deliver(c, frame);
 }
 
-/* Cuts frames out of bytes in the loop's buffer. False: the connection has been killed. */
-static bool consume(struct conn *c, const uint8_t *p, size_t n)
+/* Cuts frames out of n bytes, as many as one turn takes; how many bytes it took. The connection may be
+ * dead then. */
+static size_t consume(struct conn *c, const uint8_t *p, size_t n)
 {
-    while (n && !c->dead) {
+    const uint8_t *start = p;
+    while (n && !c->dead && c->turn_frames < NET_FRAMES_PER_TURN) {
         if (c->frame) {
             size_t take = c->frame->cap - c->frame->n;
             take = take < n ? take : n;
@@ -80,7 +86,7 @@ static bool consume(struct conn *c, const uint8_t *p, size_t n)
         if (size < FRAME_LEAST_BYTES || size > c->net->config.max_frame_bytes) {
             c->net->stats.closed_by_limit++;
             conn_kill(c, "frame size out of bounds");
-            return false;
+            break;
         }
         if (n >= size) {
             struct buf *frame = budget_buf_forced(c->net->config.budget, size);
@@ -91,10 +97,40 @@ static bool consume(struct conn *c, const uint8_t *p, size_t n)
             n -= size;
             deliver(c, frame);
         } else {
-            begin_frame(c, size);
+            begin_frame(c, size, n);
         }
     }
-    return !c->dead;
+    return (size_t)(p - start);
+}
+
+/* Takes frames from bytes of the loop's buffer; what one turn does not take is kept. */
+static void consume_or_keep(struct conn *c, const uint8_t *p, size_t n)
+{
+    size_t took = consume(c, p, n);
+    if (took == n || c->dead)
+        return;
+    c->rest = budget_buf_forced(c->net->config.budget, n - took);
+    memcpy(c->rest->data, p + took, n - took);
+    c->rest->n = n - took;
+    c->rest_at = 0;
+    c->held = true; /* the next turn goes on with it */
+    c->chunk_bytes = NET_CHUNK_LEAST_BYTES;
+}
+
+/* Takes frames from what an earlier turn has kept. False: some is left still. */
+static bool consume_rest(struct conn *c)
+{
+    if (!c->rest)
+        return true;
+    struct buf *rest = c->rest;
+    c->rest = NULL; /* a kill must not free it under us */
+    c->rest_at += consume(c, rest->data + c->rest_at, rest->n - c->rest_at);
+    if (c->rest_at == rest->n || c->dead) {
+        buf_unref(rest);
+        return true;
+    }
+    c->rest = rest;
+    return false;
 }
 
 /* One recv. Returns what it returned; *asked is how much it could have returned. */
@@ -111,8 +147,8 @@ static ssize_t receive(struct conn *c, size_t *asked)
     }
     bool whole = !c->frame || c->frame->cap == c->frame_bytes;
     if (whole && rest < NET_FRAME_DIRECT_BYTES) {
-        iov[k++] = (struct iovec){c->net->buffer, NET_LOOP_BUFFER_BYTES};
-        *asked += NET_LOOP_BUFFER_BYTES;
+        iov[k++] = (struct iovec){c->net->buffer, c->chunk_bytes};
+        *asked += c->chunk_bytes;
     }
     struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)k};
     ssize_t got;
@@ -135,7 +171,9 @@ static bool accept_bytes(struct conn *c, size_t got)
         else if (c->frame->n == c->frame->cap && !grow_frame(c))
             return false;
     }
-    return !c->dead && (!got || consume(c, c->net->buffer, got));
+    if (got && !c->dead)
+        consume_or_keep(c, c->net->buffer, got);
+    return !c->dead && !c->rest;
 }
 
 static void throw_away(struct conn *c)
@@ -150,12 +188,25 @@ static void throw_away(struct conn *c)
     }
 }
 
+bool conn_overfull(const struct conn *c, unsigned share)
+{
+    const struct net *n = c->net;
+    const struct net_config *k = &n->config;
+    return n->handler.pending(n->handler.arg, c->id) >= k->max_pending / share ||
+           c->out_bytes > NET_OUT_QUEUE_BYTES / share ||
+           (c->out_bytes && n->stats.queued_bytes > k->max_out_bytes / share);
+}
+
 static bool may_read(struct conn *c)
 {
     struct net *n = c->net;
-    if (n->config.max_pending <= n->handler.pending(n->handler.arg, c->id) ||
-        c->out_bytes > NET_OUT_QUEUE_BYTES) {
+    if (c->turn_frames >= NET_FRAMES_PER_TURN || conn_overfull(c, 1)) {
         c->held = true;
+        conn_mark(c);
+        return false;
+    }
+    if (!consume_rest(c) || c->dead) {
+        c->held = true; /* until the turn has answered */
         return false;
     }
     if (c->frame && c->frame->n == c->frame->cap && c->frame->cap < c->frame_bytes)
@@ -192,6 +243,8 @@ void conn_read(struct conn *c)
         c->active_ms = uv_now(c->net->loop);
         if (!accept_bytes(c, (size_t)got) || (size_t)got < asked)
             break;
+        if (c->chunk_bytes < NET_LOOP_BUFFER_BYTES) /* it has much to say, and it is taken */
+            c->chunk_bytes *= 4;
     }
     conn_arm(c);
 }

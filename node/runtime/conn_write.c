@@ -30,8 +30,10 @@ void conn_push(struct conn *c, struct out_part part)
         c->progress_ms = uv_now(c->net->loop);
     *at(c, c->out_n++) = part;
     c->net->queued_parts++;
-    if (!part.file)
+    if (!part.file) {
         c->out_bytes += part.n;
+        c->net->stats.queued_bytes += part.n;
+    }
 }
 
 static void pop(struct conn *c)
@@ -52,15 +54,18 @@ void conn_release(struct conn *c)
     mem_free(c->out);
     c->out = NULL;
     c->out_cap = 0;
+    c->net->stats.queued_bytes -= c->out_bytes;
     c->out_bytes = 0;
     buf_unref(c->frame);
-    c->frame = NULL;
+    buf_unref(c->rest);
+    c->frame = c->rest = NULL;
 }
 
 /* Takes n sent bytes off the head of the queue (memory parts only). */
 static void sent(struct conn *c, size_t n)
 {
     c->out_bytes -= n;
+    c->net->stats.queued_bytes -= n;
     c->net->stats.out_bytes += n;
     while (n) {
         struct out_part *o = at(c, 0);

@@ -35,6 +35,8 @@ struct runtime {
     struct inbox inbox;
     uv_prepare_t prepare;
     uv_check_t check;
+    uv_idle_t more; /* active while a turn has left something: the loop does not sleep */
+    bool more_active;
     uv_timer_t tick, second, grace;
     bool tick_armed;
     int64_t tick_at_ms;

@@ -9,17 +9,20 @@ enum {
     NET_ACCEPT_PER_TURN = 64,             /* so that a connect storm does not hold a turn */
     NET_ACCEPT_PAUSE_MS = 100,            /* after EMFILE, ENFILE, ENOMEM */
     NET_LOOP_BUFFER_BYTES = 256 * 1024,   /* shared by all connections of a loop */
-    NET_FRAME_FIRST_BYTES = 256 * 1024,   /* a frame's buffer grows by what came, from here */
+    NET_CHUNK_LEAST_BYTES = 16 * 1024,    /* of one read: grows with what is taken, to the whole */
+    NET_FRAME_FIRST_BYTES = 4096,         /* a frame's buffer grows by what came, from here */
     NET_FRAME_DIRECT_BYTES = 64 * 1024,   /* rests larger than this are read without surplus */
     NET_READS_PER_TURN = 4,               /* of one connection, before others get their turn */
     NET_OUT_IOV = 64,                     /* memory parts of one sendmsg */
     NET_OUT_PER_TURN_BYTES = 4 << 20,     /* of one connection, before others get their turn */
-    NET_OUT_QUEUE_BYTES = 4 << 20,        /* memory bytes queued: reading stops above */
+    NET_OUT_QUEUE_BYTES = 1 << 20,        /* answers queued in memory: reading stops above */
+    NET_FRAMES_PER_TURN = 64,             /* of one connection: its answers are counted after each turn */
     NET_SEND_BUFFER_BYTES = 1 << 20,      /* SO_SNDBUF; the kernel caps it at wmem_max */
     NET_LEAST_RATE_BYTES_PER_S = 16 * 1024, /* of a frame that is being sent, after its grace */
     NET_BACKLOG = 1024,
 
     /* Threads */
+    TURN_ROUNDS_MAX = 8,             /* of the data thread's turn before it looks at the world again */
     INBOX_MESSAGES_KEPT = 4096,      /* memory kept between turns */
     POOL_THREADS_MAX = 64,
     POOL_QUEUE_JOBS = 4096,          /* above: reading stops until the pool has caught up */

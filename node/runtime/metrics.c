@@ -28,6 +28,8 @@ static void write_net(const struct net_stats *s, struct bytes *out)
     gauge(out, "writ_connections", "Open Kafka connections.", s->open);
     gauge(out, "writ_connections_stalled", "Connections that wait for the memory budget.",
           s->stalled);
+    gauge(out, "writ_answers_queued_bytes", "Answers in memory that wait for clients to read.",
+          s->queued_bytes);
     counter(out, "writ_connections_accepted_total", "Kafka connections accepted.", s->accepted);
     counter(out, "writ_connections_refused_total", "Kafka connections refused at a limit.",
             s->refused);

@@ -117,6 +117,7 @@ uint64_t net_adopt(struct net *n, int fd, struct slice peer)
     c->net = n;
     c->id = (++n->next_serial << SLOT_BITS) | slot;
     c->fd = fd;
+    c->chunk_bytes = NET_CHUNK_LEAST_BYTES;
     c->active_ms = uv_now(n->loop);
     c->poll.data = c;
     n->slot[slot] = c;
@@ -374,13 +375,6 @@ void net_budget_returned(struct net *n)
     }
 }
 
-static bool still_held(const struct conn *c)
-{
-    const struct net *n = c->net;
-    return n->handler.pending(n->handler.arg, c->id) > n->config.max_pending / 2 ||
-           c->out_bytes > NET_OUT_QUEUE_BYTES / 2;
-}
-
 static void bury(struct conn *c)
 {
     if (c->stalled)
@@ -390,20 +384,26 @@ static void bury(struct conn *c)
 
 bool net_turn(struct net *n)
 {
-    while (n->dirty) {
-        struct conn *c = n->dirty;
-        n->dirty = c->dirty_next;
+    struct conn *list = n->dirty;
+    n->dirty = NULL; /* what is marked meanwhile is for the next turn */
+    while (list) {
+        struct conn *c = list;
+        list = c->dirty_next;
         c->dirty = false;
         if (!c->dead && !c->blocked)
             conn_write(c);
         if (c->dead) {
-            if (!c->dirty) /* killed earlier; a kill just now put it on the list again */
+            if (!c->dirty) /* a kill just now has put it on the list for the next turn */
                 bury(c);
             continue;
         }
-        if (c->held && !still_held(c)) {
+        c->turn_frames = 0;
+        if (c->held && !conn_overfull(c, 2)) {
             c->held = false;
-            conn_arm(c);
+            if (c->rest) /* poll does not know of bytes that were read already */
+                conn_read(c);
+            else
+                conn_arm(c);
         }
     }
     size_t closed = n->closed_n;
@@ -411,7 +411,7 @@ bool net_turn(struct net *n)
         n->handler.closed(n->handler.arg, n->closed[i]);
     ASSERT(n->closed_n == closed);
     n->closed_n = 0;
-    return closed > 0;
+    return n->dirty != NULL;
 }
 
 bool net_drained(const struct net *n)
@@ -430,7 +430,8 @@ void net_shutdown(struct net *n)
     for (uint32_t i = 0; i < n->slots_n; i++)
         if (n->slot[i] && !n->slot[i]->dead)
             conn_kill(n->slot[i], NULL);
-    net_turn(n);
+    while (net_turn(n))
+        ;
     uv_close((uv_handle_t *)&n->sweep, NULL);
     uv_close((uv_handle_t *)&n->accept_again, NULL);
 }

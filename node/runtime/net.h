@@ -4,7 +4,8 @@
  * Memory is bounded from the first byte: small frames are copied out of one buffer that all
  * connections of the loop share; a frame's own buffer grows by what came, not by what was promised,
  * and stands on the budget; a connection that finds the budget empty, has too many requests
- * unanswered, or does not read its answers is not read from. Deadlines: a frame that was begun must
+ * unanswered, or does not read its answers is not read from; the answers in memory of all connections
+ * together are bounded too. Deadlines: a frame that was begun must
  * arrive at a least rate, a queue of answers must shrink, an idle connection is closed after a while.
  *
  * One thread. Callbacks only enqueue; net_turn sends what was queued. */
@@ -31,6 +32,7 @@ struct net_config {
     uint32_t max_connections;
     uint32_t max_frame_bytes;
     uint32_t max_pending;        /* requests of one connection that wait for answers */
+    uint64_t max_out_bytes;      /* answers in memory of all: above, whoever has some waits */
     uint32_t frame_timeout_ms;   /* grace before the least rate counts */
     uint32_t idle_timeout_ms;
     uint32_t write_timeout_ms;   /* without any progress */
@@ -40,6 +42,7 @@ struct net_config {
 
 struct net_stats {
     uint64_t accepted, refused, closed_by_limit, requests, in_bytes, out_bytes, file_bytes;
+    uint64_t queued_bytes; /* answers in memory */
     uint32_t open, stalled;
 };
 
@@ -61,8 +64,9 @@ void net_close(struct net *n, uint64_t conn, const char *why);
 void net_pause(struct net *n, bool paused);
 /* Bytes came back to the budget: connections that waited go on. */
 void net_budget_returned(struct net *n);
-/* Sends what was queued since the last turn, then tells the handler what has closed. Returns true
- * when it told anything: the caller executes what that led to and calls again. */
+/* Sends what was queued since the last turn, goes on with connections that had to wait for it, and
+ * tells the handler what has closed. True: there is more for a next turn, which must come without
+ * waiting for the world. */
 bool net_turn(struct net *n);
 /* Nothing is queued for sending. */
 bool net_drained(const struct net *n);

@@ -88,6 +88,7 @@ static void init_loop(struct runtime *rt)
     inbox_init(&rt->inbox, &rt->loop, runtime_receive, rt);
     uv_prepare_init(&rt->loop, &rt->prepare);
     uv_check_init(&rt->loop, &rt->check);
+    uv_idle_init(&rt->loop, &rt->more);
     uv_timer_init(&rt->loop, &rt->tick);
     uv_timer_init(&rt->loop, &rt->second);
     uv_timer_init(&rt->loop, &rt->grace);
@@ -103,6 +104,7 @@ static void init_net(struct runtime *rt)
         .max_connections = k->max_connections,
         .max_frame_bytes = (uint32_t)k->broker.max_request_bytes,
         .max_pending = k->max_pending,
+        .max_out_bytes = k->memory_bytes / 2,
         .frame_timeout_ms = k->frame_timeout_ms,
         .idle_timeout_ms = k->idle_timeout_ms,
         .write_timeout_ms = k->write_timeout_ms,
@@ -131,7 +133,7 @@ void runtime_free(struct runtime *rt)
     rt->ended = true;
     inbox_drain(&rt->inbox);
     net_shutdown(rt->net);
-    uv_handle_t *handle[] = {(uv_handle_t *)&rt->prepare, (uv_handle_t *)&rt->check,
+    uv_handle_t *handle[] = {(uv_handle_t *)&rt->prepare, (uv_handle_t *)&rt->check, (uv_handle_t *)&rt->more,
                              (uv_handle_t *)&rt->tick, (uv_handle_t *)&rt->second,
                              (uv_handle_t *)&rt->grace};
     for (size_t i = 0; i < sizeof handle / sizeof *handle; i++)

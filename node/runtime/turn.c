@@ -218,28 +218,49 @@ bool runtime_quiet(const struct runtime *rt)
            net_drained(rt->net);
 }
 
+static void on_more(uv_idle_t *h)
+{
+    (void)h; /* prepare and check do the work */
+}
+
+static void set_more(struct runtime *rt, bool more)
+{
+    if (more == rt->more_active)
+        return;
+    rt->more_active = more;
+    if (more)
+        uv_idle_start(&rt->more, on_more);
+    else
+        uv_idle_stop(&rt->more);
+}
+
+static void execute_all(struct runtime *rt)
+{
+    for (int q = 0; q < DISK_QUEUES_N; q++) /* the journal first: the rest runs beside it */
+        do_disk(rt, (enum disk_queue)q);
+    for (size_t i = 0; i < rt->fx.n; i++)
+        execute(rt, &rt->fx.effect[i]);
+    effects_clear(&rt->fx);
+}
+
+/* A few rounds, then the world has its turn again. */
 void runtime_turn(struct runtime *rt)
 {
     uint64_t start_ns = thread_clock_ns();
-    bool worked = false;
-    for (;;) {
-        if (rt->fx.n) {
-            worked = true;
-            for (int q = 0; q < DISK_QUEUES_N; q++) /* the journal first: the rest runs beside it */
-                do_disk(rt, (enum disk_queue)q);
-            for (size_t i = 0; i < rt->fx.n; i++)
-                execute(rt, &rt->fx.effect[i]);
-            effects_clear(&rt->fx);
-        }
-        if (!net_turn(rt->net) && !rt->fx.n)
-            break;
+    bool worked = false, more = true;
+    for (int round = 0; more && round < TURN_ROUNDS_MAX; round++) {
+        worked |= rt->fx.n > 0;
+        if (rt->fx.n)
+            execute_all(rt);
+        more = net_turn(rt->net) || rt->fx.n;
     }
     if (worked) {
         rt->stats.turns++;
         histogram_add(&rt->stats.turn, thread_clock_ns() - start_ns);
     }
+    set_more(rt, more);
     apply_back_pressure(rt);
     arm_tick(rt);
-    if (rt->stopping && runtime_quiet(rt))
+    if (rt->stopping && !more && runtime_quiet(rt))
         uv_stop(&rt->loop);
 }

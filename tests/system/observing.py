@@ -22,6 +22,7 @@ def test_metrics_follow_the_conventions():
     with node.Node("--governance", "off") as n:
         n.produce("t", ["a"] * 10)
         n.consume("t")
+        metrics(n)  # so that the second answer counts the first
         typed, seen, values = {}, set(), {}
         for line in metrics(n).splitlines():
             if line.startswith("# TYPE "):
@@ -68,6 +69,7 @@ def test_not_ready_without_space():
         n.produce("t", ["kept"])
         n.call("term", "1")
         # More than any disk has: the node starts, reads are served, writes are refused as retriable.
+        n.env["DEV_CLUSTER_TIMEOUT"] = "1"
         n.call("up", "--set", "free-space-min=1000000GiB", check=False)
         node.wait(lambda: n.http("GET", "/readyz", token=False)[0] == 503)
         assert "free-space-min" in n.http("GET", "/readyz", token=False)[1]["reasons"][0]
