@@ -171,8 +171,28 @@ static int copy_image(sqlite3 *to, sqlite3 *from)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* Does the image have the very tables that this program makes? */
+static bool same_tables(sqlite3 *image, sqlite3 *own)
+{
+    static const char sql[] = "SELECT type||name||tbl_name||coalesce(sql,'') FROM sqlite_schema"
+                              " ORDER BY name";
+    sqlite3_stmt *a = NULL, *b = NULL;
+    bool same = sqlite3_prepare_v2(image, sql, -1, &a, NULL) == SQLITE_OK &&
+                sqlite3_prepare_v2(own, sql, -1, &b, NULL) == SQLITE_OK;
+    while (same) {
+        int x = sqlite3_step(a), y = sqlite3_step(b);
+        same = x == y && (x == SQLITE_DONE ||
+                          slice_eq(rows_column_slice(a, 0), rows_column_slice(b, 0)));
+        if (x != SQLITE_ROW)
+            break;
+    }
+    sqlite3_finalize(a);
+    sqlite3_finalize(b);
+    return same;
+}
+
 /* Sums the rows of an image and compares with what was stored when it was taken. */
-static int check_image(sqlite3 *db, struct err *err)
+static int check_image(sqlite3 *db, sqlite3 *own, struct err *err)
 {
     struct rows rows = {.db = db};
     sqlite3_stmt *st = NULL;
@@ -182,6 +202,8 @@ static int check_image(sqlite3 *db, struct err *err)
     sqlite3_finalize(st);
     if (!sound)
         return err_set(err, ERR_CORRUPT, "the snapshot is damaged: %s", sqlite3_errmsg(db));
+    if (!same_tables(db, own))
+        return err_set(err, ERR_CORRUPT, "the snapshot has other tables than this writ");
     uint64_t sum[4];
     rows_digest(&rows, sum);
     uint8_t text[DIGEST_BYTES];
@@ -200,7 +222,7 @@ int catalogue_restore(struct catalogue *c, struct slice image, struct err *err)
     sqlite3 *from = open_image(image, err);
     if (!from)
         return (int)err->code;
-    int rc = check_image(from, err);
+    int rc = check_image(from, c->rows.db, err);
     if (rc == 0) {
         int copied = copy_image(c->rows.db, from);
         ASSERT(copied == SQLITE_OK);

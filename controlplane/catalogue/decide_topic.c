@@ -178,9 +178,6 @@ static void check_placement(struct plan *p, int index, const struct contract *k,
     if ((size_t)k->replicas > nodes)
         plan_violation(p, index, "replicas.too-many", "/replicas",
                        "%d replicas need as many nodes; this cluster has %zu", k->replicas, nodes);
-    if (k->min_insync_replicas > k->replicas)
-        plan_violation(p, index, "value.invalid", "/min_insync_replicas",
-                       "more than the %d replicas: nothing could ever be acknowledged", k->replicas);
     if (k->partitions > CATALOGUE_TOPIC_PARTITIONS_MAX)
         plan_violation(p, index, "limit.partitions", "/partitions", "more than %d",
                        CATALOGUE_TOPIC_PARTITIONS_MAX);

@@ -16,7 +16,7 @@ enum { DIGEST_BYTES = 32 };
 struct leaf_topic {
     struct view_topic v;
     _Atomic uint32_t refs;
-    struct arena arena;        /* name, partitions, configs */
+    int32_t *nodes;            /* owned: node lists of the partitions, all in one block */
     struct document *document; /* owned; NULL: ungoverned */
     uint64_t rev;
     uint8_t content[DIGEST_BYTES];     /* of the whole document */
@@ -89,6 +89,7 @@ static inline const struct view_full *full_of(const struct view *v)
 
 /* The topic of this name, deleted ones left out. */
 const struct view_topic *view_topic_live(const struct view *v, struct slice name);
+void leaf_topic_free(struct leaf_topic *leaf);
 void leaf_topic_unref(const struct view_topic *t);
 void leaf_document_unref(const struct view_document *d);
 void part_topics_unref(struct part_topics *p);

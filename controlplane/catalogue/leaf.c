@@ -72,45 +72,60 @@ struct schema *leaf_schema(struct catalogue *c, const struct contract *k,
 
 /* --- topics -------------------------------------------------------------------------------------- */
 
-static const int32_t *node_list(struct arena *a, struct slice packed, int32_t *n)
+static struct slice copy(struct slice s)
 {
-    *n = (int32_t)(packed.n / 4);
-    int32_t *out = arena_alloc(a, packed.n ? packed.n : 4);
-    for (int32_t i = 0; i < *n; i++)
-        out[i] = (int32_t)be32_get(packed.p + 4 * i);
-    return out;
+    uint8_t *p = mem_alloc(s.n ? s.n : 1);
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    return slice_of(p, s.n);
 }
 
+static void put_nodes(struct bytes *to, struct slice packed)
+{
+    for (size_t i = 0; i + 4 <= packed.n; i += 4) {
+        int32_t id = (int32_t)be32_get(packed.p + i);
+        bytes_add(to, &id, sizeof id);
+    }
+}
+
+/* One block for the partitions and one for all their node lists: an arena for each leaf would cost
+ * more than what is in it. */
 static void load_partitions(struct catalogue *c, struct leaf_topic *leaf)
 {
     struct slice id = slice_of(leaf->v.id.bytes, sizeof leaf->v.id.bytes);
     if (!c->partitions)
         c->partitions = rows_query(&c->rows, "SELECT * FROM partition WHERE topic=? ORDER BY number");
-    size_t n = 0, cap = 0;
-    struct view_partition *list = NULL;
+    struct bytes list = {0}, nodes = {0};
     rows_bind_slice(c->partitions, 1, id, false);
     while (rows_step(c->partitions)) {
         struct row r;
         rows_column_row(c->partitions, TABLE_PARTITION, &r);
-        if (n == cap) {
-            cap = cap ? 2 * cap : 8;
-            list = mem_realloc(list, cap * sizeof *list);
-        }
-        struct view_partition *p = &list[n];
-        ASSERT(r.cell[PARTITION_NUMBER].i == (int64_t)n);
-        p->leader = (int32_t)r.cell[PARTITION_LEADER].i;
-        p->leader_epoch = (int32_t)r.cell[PARTITION_LEADER_EPOCH].i;
-        p->partition_epoch = (int32_t)r.cell[PARTITION_EPOCH].i;
-        p->replicas = node_list(&leaf->arena, r.cell[PARTITION_REPLICAS].b, &p->replicas_n);
-        p->isr = node_list(&leaf->arena, r.cell[PARTITION_ISR].b, &p->isr_n);
-        n++;
+        ASSERT((size_t)r.cell[PARTITION_NUMBER].i == list.n / sizeof(struct view_partition));
+        struct view_partition p = {
+            .leader = (int32_t)r.cell[PARTITION_LEADER].i,
+            .leader_epoch = (int32_t)r.cell[PARTITION_LEADER_EPOCH].i,
+            .partition_epoch = (int32_t)r.cell[PARTITION_EPOCH].i,
+            .replicas_n = (int32_t)(r.cell[PARTITION_REPLICAS].b.n / 4),
+            .isr_n = (int32_t)(r.cell[PARTITION_ISR].b.n / 4),
+        };
+        put_nodes(&nodes, r.cell[PARTITION_REPLICAS].b);
+        put_nodes(&nodes, r.cell[PARTITION_ISR].b);
+        bytes_add(&list, &p, sizeof p);
     }
     sqlite3_reset(c->partitions);
-    struct view_partition *kept = arena_zalloc(&leaf->arena, n ? n : 1, sizeof *kept);
-    if (n)
-        memcpy(kept, list, n * sizeof *kept);
-    mem_free(list);
-    leaf->v.partition = kept;
+    int32_t *next = (int32_t *)(uintptr_t)copy(bytes_slice(&nodes)).p;
+    struct view_partition *p = (struct view_partition *)(uintptr_t)copy(bytes_slice(&list)).p;
+    size_t n = list.n / sizeof *p;
+    leaf->nodes = next;
+    for (size_t i = 0; i < n; i++) {
+        p[i].replicas = next;
+        next += p[i].replicas_n;
+        p[i].isr = next;
+        next += p[i].isr_n;
+    }
+    bytes_free(&nodes);
+    bytes_free(&list);
+    leaf->v.partition = p;
     leaf->v.partitions_n = (int32_t)n;
 }
 
@@ -125,15 +140,29 @@ static void load_configs(struct catalogue *c, struct leaf_topic *leaf)
     while (rows_step(c->configs) && n < CONFIG_NAMES_MAX) {
         struct row r;
         rows_column_row(c->configs, TABLE_CONFIG, &r);
-        list[n].name = arena_copy(&leaf->arena, r.cell[CONFIG_NAME].b);
-        list[n].value = arena_copy(&leaf->arena, r.cell[CONFIG_VALUE].b);
+        list[n].name = copy(r.cell[CONFIG_NAME].b);
+        list[n].value = copy(r.cell[CONFIG_VALUE].b);
         n++;
     }
     sqlite3_reset(c->configs);
-    struct view_config *kept = arena_zalloc(&leaf->arena, n ? n : 1, sizeof *kept);
-    memcpy(kept, list, n * sizeof *kept);
-    leaf->v.config = kept;
+    leaf->v.config = (const struct view_config *)(const void *)copy(slice_of(list, n * sizeof *list)).p;
     leaf->v.config_n = n;
+}
+
+void leaf_topic_free(struct leaf_topic *leaf)
+{
+    struct view_topic *t = &leaf->v;
+    document_free(leaf->document);
+    schema_unref(t->schema);
+    for (size_t i = 0; i < t->config_n; i++) {
+        mem_free((void *)(uintptr_t)t->config[i].name.p);
+        mem_free((void *)(uintptr_t)t->config[i].value.p);
+    }
+    mem_free((void *)(uintptr_t)t->config);
+    mem_free((void *)(uintptr_t)t->partition);
+    mem_free(leaf->nodes);
+    mem_free((void *)(uintptr_t)t->name.p);
+    mem_free(leaf);
 }
 
 static void load_contract(struct catalogue *c, struct leaf_topic *leaf, const struct row *row,
@@ -154,10 +183,9 @@ struct leaf_topic *leaf_topic_make(struct catalogue *c, const struct row *row,
 {
     struct leaf_topic *leaf = MEM_NEW(struct leaf_topic);
     atomic_init(&leaf->refs, 1);
-    arena_init(&leaf->arena, 0);
     struct view_topic *t = &leaf->v;
     leaf->rev = row->rev;
-    t->name = arena_copy(&leaf->arena, row->cell[TOPIC_NAME].b);
+    t->name = copy(row->cell[TOPIC_NAME].b);
     ASSERT(row->cell[TOPIC_ID].b.n == sizeof t->id.bytes);
     memcpy(t->id.bytes, row->cell[TOPIC_ID].b.p, sizeof t->id.bytes);
     t->version = (uint64_t)row->cell[TOPIC_VERSION].i;
@@ -193,8 +221,7 @@ struct leaf_topic *leaf_deleted_make(const struct row *row)
 {
     struct leaf_topic *leaf = MEM_NEW(struct leaf_topic);
     atomic_init(&leaf->refs, 1);
-    arena_init(&leaf->arena, 0);
-    leaf->v.name = arena_copy(&leaf->arena, row->cell[DELETED_NAME].b);
+    leaf->v.name = copy(row->cell[DELETED_NAME].b);
     memcpy(leaf->v.id.bytes, row->cell[DELETED_ID].b.p, sizeof leaf->v.id.bytes);
     leaf->v.version = (uint64_t)row->cell[DELETED_VERSION].i;
     leaf->v.updated_ms = row->cell[DELETED_TIME].i;

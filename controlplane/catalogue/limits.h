@@ -29,6 +29,7 @@ enum {
     CATALOGUE_TEXT_COMPRESS_BYTES = 256,  /* smaller texts are stored as they are */
     CATALOGUE_DIFF_VALUE_MAX_BYTES = 1024, /* larger values stand as digest and size in a plan */
     CATALOGUE_VIOLATIONS_MAX = 200,
+    CATALOGUE_IMPACTS_MAX = 500, /* told one by one; how many more there are is told as a number */
     CATALOGUE_ROW_CELLS_MAX = 16,
     CATALOGUE_REASON_MAX_BYTES = 1000, /* why a key was revoked */
 };

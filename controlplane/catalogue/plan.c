@@ -284,6 +284,8 @@ void plan_impact(struct plan *p, const char *code, enum document_kind kind, stru
                  int64_t records, const char *fmt, ...)
 {
     char detail[DETAIL_SIZE];
+    if (p->impacts++ >= CATALOGUE_IMPACTS_MAX)
+        return;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(detail, sizeof detail, fmt, ap);
@@ -332,7 +334,10 @@ static void write_body(struct plan *p, bool changed, struct bytes *out)
     struct json_writer w;
     json_writer_init(&w, out);
     put_violations(&w, &p->out->violations);
-    bytes_printf(out, ",\"impact\":[%.*s]}", SLICE_FMT(bytes_slice(&p->impact)));
+    bytes_printf(out, ",\"impact\":[%.*s]", SLICE_FMT(bytes_slice(&p->impact)));
+    if (p->impacts > CATALOGUE_IMPACTS_MAX)
+        bytes_printf(out, ",\"impact_omitted\":%zu", p->impacts - CATALOGUE_IMPACTS_MAX);
+    bytes_add_str(out, "}");
 }
 
 static void write_detail(struct plan *p, struct bytes *out)

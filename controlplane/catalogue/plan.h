@@ -14,6 +14,7 @@ struct plan {
     struct arena arena;
     struct facts facts;
     struct bytes changes, impact; /* JSON objects, separated by commas */
+    size_t impacts;               /* also those that are not told one by one */
     size_t created, updated, deleted, unchanged;
     size_t created_of[4]; /* by kind */
     const char *action;           /* for the audit record */

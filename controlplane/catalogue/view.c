@@ -14,12 +14,8 @@ static bool released(_Atomic uint32_t *refs)
 void leaf_topic_unref(const struct view_topic *t)
 {
     struct leaf_topic *leaf = (struct leaf_topic *)(uintptr_t)t;
-    if (!released(&leaf->refs))
-        return;
-    document_free(leaf->document);
-    schema_unref(leaf->v.schema);
-    arena_free(&leaf->arena);
-    mem_free(leaf);
+    if (released(&leaf->refs))
+        leaf_topic_free(leaf);
 }
 
 void leaf_document_unref(const struct view_document *d)

@@ -178,6 +178,11 @@ static void test_conditions(void **state)
     assert_int_equal(r.code, ERR_OK);
     result_free(&r);
 
+    q = world_documents(&w, "[" TEAM("v") "," TEAM("x") "]");
+    q->if_resource_version = UINT64_MAX;
+    r = world_do(&w, q);
+    assert_string_equal(r.reason, "if-match.several");
+    result_free(&r);
     q = world_documents(&w, "[{\"kind\":\"Team\",\"name\":\"u\",\"contact\":\"x\"}]");
     q->if_resource_version = UINT64_MAX;
     r = world_do(&w, q);
@@ -240,6 +245,13 @@ static void test_guards(void **state)
     r = world_delete(&w, DOCUMENT_TOPIC, "a", "loses-records");
     assert_int_equal(r.code, ERR_OK);
     assert_true(body_has(&r, "\"records\":5"));
+    result_free(&r);
+    /* A topic that was there when the brokers reported, and that none of them named, is empty. */
+    world_must(&w, "[" BYTES_TOPIC("quiet", "") "]", true);
+    struct report silent = {.made_at_ms = w.now_ms + 1};
+    catalogue_set_report(w.a, &silent);
+    r = world_delete(&w, DOCUMENT_TOPIC, "quiet", NULL);
+    assert_int_equal(r.code, ERR_OK);
     result_free(&r);
 
     const struct view *v = catalogue_view(w.a);

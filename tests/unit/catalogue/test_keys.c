@@ -162,6 +162,15 @@ static void test_grants(void **state)
     assert_false(view_principal_may_write(v, slice_str("ann"), slice_str("shops")));
     assert_false(view_principal_may_write(v, slice_str("bob"), slice_str("shop.a")));
     view_unref(v);
+    /* A document may revoke a key, and add one that is revoked. */
+    char key[64], text[512];
+    snprintf(text, sizeof text, ",\"topics\":[\"shop.*\"],\"keys\":[{\"id\":\"k\",\"public_key\":"
+             "\"%s\",\"state\":\"revoked\"}]", world_key(1, key));
+    world_must(&w, producer(doc, text), true);
+    v = catalogue_view(w.a);
+    assert_int_equal(find(v, "p/k")->state, KEY_REVOKED);
+    assert_int_equal(find(v, "p/k")->revoked_at_ms, w.now_ms);
+    view_unref(v);
     struct result r = world_apply(&w, producer(doc, ",\"topics\":[\"other\"]"));
     assert_int_equal(r.code, ERR_OK);
     assert_non_null(strstr(bytes_cstr(&r.body), "may no longer write shop.a"));
