@@ -17,12 +17,13 @@ enum {
     JSON_PATTERN_HEAP_KIB = 16 * 1024, /* PCRE2: memory of one match */
     JSON_DIVISOR_DIGITS_MAX = 18,      /* significant digits of multipleOf */
 
-    JSON_PAYLOAD_DEPTH_MAX = 128,      /* nesting of a payload */
-    JSON_FRAMES_MAX = 16 * 1024,       /* open evaluations at one moment */
-    JSON_PROBLEMS_MAX = 256,           /* problems that are remembered while explaining */
-    JSON_STEPS_BASE = 200 * 1000,      /* work for one payload: this much ... */
-    JSON_STEPS_PER_NODE = 1000,        /* ... and this much for each value in it ... */
-    JSON_STEPS_MAX = 20 * 1000 * 1000, /* ... but never more (a fraction of a second) */
+    JSON_PAYLOAD_DEPTH_MAX = 128,        /* nesting of a payload */
+    JSON_SCRATCH_NODES_KEEP = 64 * 1024, /* memory for so many values stays in a scratch */
+    JSON_FRAMES_MAX = 16 * 1024,         /* open evaluations at one moment */
+    JSON_PROBLEMS_MAX = 256,             /* problems that are remembered while explaining */
+    JSON_STEPS_BASE = 200 * 1000,        /* work for one payload: this much ... */
+    JSON_STEPS_PER_NODE = 1000,          /* ... and this much for each value in it ... */
+    JSON_STEPS_MAX = 20 * 1000 * 1000,   /* ... but never more (a fraction of a second) */
 };
 
 #endif

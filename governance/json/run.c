@@ -246,6 +246,18 @@ static size_t explain(struct run *v, struct json_problem *problems, size_t max)
     return n;
 }
 
+/* One giant payload must not hold its memory in every thread's scratch for ever. */
+static void let_go(struct json_scratch_run *s)
+{
+    json_free(&s->doc);
+    mem_free(s->hashes);
+    mem_free(s->table);
+    s->hashes = NULL;
+    s->hashes_cap = 0;
+    s->table = NULL;
+    s->table_cap = 0;
+}
+
 enum json_verdict json_program_run(const struct json_program *program, struct slice payload,
                                    struct json_scratch_run *s, struct json_problem *problems,
                                    size_t max, size_t *found)
@@ -265,6 +277,8 @@ enum json_verdict json_program_run(const struct json_program *program, struct sl
             verdict = JSON_INVALID;
         }
     }
+    if (s->doc.cap > JSON_SCRATCH_NODES_KEEP)
+        let_go(s);
     if (found)
         *found = n;
     return verdict;
