@@ -70,9 +70,9 @@ bool log_batch_find_time(struct slice batch, int64_t from, int64_t ms, int64_t *
     }
     struct bytes scratch = {0};
     struct slice records;
-    bool found = wire_batch_records(&b, LOG_DECOMPRESS_MAX_BYTES, NULL, &scratch, &records, NULL) ==
-                     0 &&
-                 find_record(&b, records, from, ms, offset, timestamp_ms);
+    bool found =
+        wire_batch_records(&b, LOG_DECOMPRESS_MAX_BYTES, NULL, &scratch, &records, NULL) == 0 &&
+        find_record(&b, records, from, ms, offset, timestamp_ms);
     bytes_free(&scratch);
     return found;
 }

@@ -43,9 +43,9 @@ static void check_journal(const struct store *s)
         ASSERT(t->state != SLOT_USED || (t->start_lsn <= t->end_lsn && t->seq < j->next_seq));
         ASSERT((t->state == SLOT_PREPARING) == (j->prepare_slot == (int)i));
     }
-    ASSERT(j->current < 0 || (j->slot[j->current].state == SLOT_USED &&
-                              j->position <= j->slot[j->current].capacity &&
-                              j->slot[j->current].end_lsn == j->lsn));
+    ASSERT(j->current < 0 ||
+           (j->slot[j->current].state == SLOT_USED && j->position <= j->slot[j->current].capacity &&
+            j->slot[j->current].end_lsn == j->lsn));
 }
 
 void store_check_invariants(const struct store *s)

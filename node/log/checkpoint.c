@@ -156,11 +156,11 @@ static void items_of(struct log_checkpoint *c, struct plog *p)
     for (uint32_t i = 0; i < p->segments_n; i++) {
         struct log_segment *g = &p->segment[i];
         if (g->dirty) {
-            item_add(c, (struct log_sync_item){.kind = g == log_active(p) ? ITEM_SEGMENT
-                                                                          : ITEM_ROLLED,
-                                               .plog_no = p->no,
-                                               .segment = g->base,
-                                               .size = g->size});
+            item_add(c,
+                     (struct log_sync_item){.kind = g == log_active(p) ? ITEM_SEGMENT : ITEM_ROLLED,
+                                            .plog_no = p->no,
+                                            .segment = g->base,
+                                            .size = g->size});
         }
         dir |= g->new_file;
         g->dirty = g->new_file = false;
@@ -299,7 +299,8 @@ void log_checkpoint_synced(struct store *s, const struct log_row *r, int status)
 void log_checkpoint_abort(struct store *s, int64_t now_ms)
 {
     struct log_checkpoint *c = &s->checkpoint;
-    /* What was synced for it stays synced, but the next one must not rely on that: it syncs again. */
+    /* What was synced for it stays synced, but the next one must not rely on that: it syncs again.
+     */
     for (size_t i = 0; i < c->items_n; i++) {
         const struct log_sync_item *item = &c->item[i];
         struct plog *p = item->kind == ITEM_TOPICS ? NULL : log_plog_by_no(s, item->plog_no);

@@ -15,7 +15,8 @@ void log_store_fail(struct store *s, const char *what, int status)
     s->stats.syncs_failed++;
 }
 
-static void remove_file(struct disk_ops *ops, const struct plog *p, int64_t base, const char *suffix)
+static void remove_file(struct disk_ops *ops, const struct plog *p, int64_t base,
+                        const char *suffix)
 {
     char path[DISK_PATH_MAX];
     log_path_segment(&p->id, base, suffix, path);

@@ -119,9 +119,8 @@ void log_row_issue(struct store *s, struct log_row *r, struct disk_ops *ops)
 {
     (void)s;
     char path[DISK_PATH_MAX];
-    static const enum disk_op_kind kinds[] = {[ROW_WRITE] = DISK_WRITE,
-                                              [ROW_MAKE_DIR] = DISK_MAKE_DIR,
-                                              [ROW_ALLOCATE] = DISK_ALLOCATE};
+    static const enum disk_op_kind kinds[] = {
+        [ROW_WRITE] = DISK_WRITE, [ROW_MAKE_DIR] = DISK_MAKE_DIR, [ROW_ALLOCATE] = DISK_ALLOCATE};
     if (r->kind == ROW_MAKE_DIR) {
         log_path_dir(&r->plog->id, path);
     } else {

@@ -8,7 +8,7 @@
 
 enum {
     LOG_FORMAT_VERSION = 1,
-    LOG_FILE_HEADER_BYTES = 64,  /* written as one page of LOG_ALIGN */
+    LOG_FILE_HEADER_BYTES = 64, /* written as one page of LOG_ALIGN */
     LOG_GROUP_HEADER_BYTES = 64,
     LOG_RECORD_BATCH_BYTES = 56,
     LOG_RECORD_SMALL_BYTES = 32, /* every other kind, before its inline bytes */
@@ -32,8 +32,8 @@ bool log_file_header_get(const uint8_t p[LOG_FILE_HEADER_BYTES], struct log_file
  * padded with zeros to LOG_ALIGN. */
 struct log_group_header {
     uint64_t salt;
-    uint64_t lsn;        /* of this group */
-    uint64_t synced_lsn; /* everything below was synced when this was written */
+    uint64_t lsn;          /* of this group */
+    uint64_t synced_lsn;   /* everything below was synced when this was written */
     uint32_t header_bytes; /* this header and those of the records */
     uint32_t group_bytes;  /* all, without the padding */
     uint32_t records_n;
@@ -48,22 +48,22 @@ bool log_group_header_intact(const uint8_t *p, const struct log_group_header *h)
 enum log_record_kind {
     LOG_CREATE = 1, /* inline: topic id and partition */
     LOG_DELETE = 2,
-    LOG_BATCH = 3,  /* body: the batch */
-    LOG_START = 4,  /* value: log start offset */
-    LOG_NOTE = 5,   /* value: the offset it is for; inline: its bytes */
+    LOG_BATCH = 3, /* body: the batch */
+    LOG_START = 4, /* value: log start offset */
+    LOG_NOTE = 5,  /* value: the offset it is for; inline: its bytes */
 };
 
 struct log_record {
     enum log_record_kind kind;
     uint32_t plog_no;
-    int64_t value;        /* START, NOTE; CREATE: time */
+    int64_t value;             /* START, NOTE; CREATE: time */
     struct slice inline_bytes; /* CREATE, NOTE */
     /* BATCH */
     int64_t base_offset;
-    int64_t segment;      /* base offset of its segment */
-    uint32_t position;    /* in the segment */
+    int64_t segment;   /* base offset of its segment */
+    uint32_t position; /* in the segment */
     uint32_t size_bytes;
-    uint32_t crc;         /* the batch's own: it guards the body */
+    uint32_t crc; /* the batch's own: it guards the body */
     int32_t records_n;
     int32_t epoch;
     int64_t max_timestamp;
@@ -74,9 +74,9 @@ size_t log_record_put(uint8_t *p, const struct log_record *r);
 size_t log_record_get(struct slice s, struct log_record *r);
 
 struct log_index_header {
-    uint32_t plog_no;  /* a file that a deleted replica of this name left is not taken for ours */
-    int64_t base;      /* of the segment */
-    uint32_t covered;  /* bytes of the segment that the entries speak of */
+    uint32_t plog_no; /* a file that a deleted replica of this name left is not taken for ours */
+    int64_t base;     /* of the segment */
+    uint32_t covered; /* bytes of the segment that the entries speak of */
     uint32_t interval;
     uint32_t entries_n;
 };

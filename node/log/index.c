@@ -1,5 +1,5 @@
-/* The sparse index of a segment: offset and time to a place from which a short scan of batch headers
- * finds the batch. In memory for active segments, in a file beside the others. */
+/* The sparse index of a segment: offset and time to a place from which a short scan of batch
+ * headers finds the batch. In memory for active segments, in a file beside the others. */
 #include "log/state.h"
 
 #include "base/codec.h"
@@ -265,8 +265,7 @@ const struct log_index_entry *log_index_by_time(const struct log_index *x, int64
 }
 
 int log_headers_scan(struct store *s, const struct plog *p, const struct log_segment *g,
-                     uint32_t from, uint32_t to, log_header_visit visit, void *arg,
-                     struct err *err)
+                     uint32_t from, uint32_t to, log_header_visit visit, void *arg, struct err *err)
 {
     char path[DISK_PATH_MAX];
     log_path_segment(&p->id, g->base, ".log", path);

@@ -79,8 +79,8 @@ void log_journal_begin_file(struct store *s, int slot)
     j->file_wanted = false;
 }
 
-/* A file may be taken again when a checkpoint covers it and a younger one is known to be on disk, so
- * that a torn first group of that one never leaves the journal without an end. */
+/* A file may be taken again when a checkpoint covers it and a younger one is known to be on disk,
+ * so that a torn first group of that one never leaves the journal without an end. */
 void log_journal_recycle(struct store *s)
 {
     struct log_journal *j = &s->journal;

@@ -46,8 +46,7 @@ static int seek(struct store *s, struct plog *p, struct log_segment *g, struct s
         if (e) {
             return e;
         }
-        const struct log_index_entry *at =
-            log_index_by_offset(x, (uint32_t)(k->offset - g->base));
+        const struct log_index_entry *at = log_index_by_offset(x, (uint32_t)(k->offset - g->base));
         from = at ? at->position : 0;
     }
     int e = log_headers_scan(s, p, g, from, readable(p, g), seek_visit, k, err);
@@ -96,8 +95,7 @@ static int range_end(struct store *s, struct plog *p, struct log_segment *g, con
     if (e) {
         return e;
     }
-    const struct log_index_entry *at =
-        log_index_by_position(x, k->position + (uint32_t)max_bytes);
+    const struct log_index_entry *at = log_index_by_position(x, k->position + (uint32_t)max_bytes);
     if (at && at->position > *end && at->position <= limit) {
         *end = at->position;
         *next = g->base + at->offset;
@@ -317,8 +315,8 @@ static bool time_visit(void *arg, uint32_t position, const struct log_batch *b)
     return !found && !t->error;
 }
 
-int plog_find_time(struct store *s, struct plog *p, int64_t ms, int64_t *offset, int64_t *timestamp_ms,
-                   struct err *err)
+int plog_find_time(struct store *s, struct plog *p, int64_t ms, int64_t *offset,
+                   int64_t *timestamp_ms, struct err *err)
 {
     *offset = *timestamp_ms = -1;
     for (uint32_t i = log_segment_at(p, p->start); i < p->segments_n; i++) {
@@ -332,8 +330,14 @@ int plog_find_time(struct store *s, struct plog *p, int64_t ms, int64_t *offset,
             return e;
         }
         const struct log_index_entry *at = log_index_by_time(x, ms);
-        struct by_time t = {.s = s, .p = p, .g = g, .from = p->start, .ms = ms, .err = err,
-                            .offset = -1, .timestamp_ms = -1};
+        struct by_time t = {.s = s,
+                            .p = p,
+                            .g = g,
+                            .from = p->start,
+                            .ms = ms,
+                            .err = err,
+                            .offset = -1,
+                            .timestamp_ms = -1};
         e = log_headers_scan(s, p, g, at ? at->position : 0, readable(p, g), time_visit, &t, err);
         if (e || t.error) {
             return e ? e : t.error;

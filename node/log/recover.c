@@ -1,5 +1,6 @@
-/* Opening a store: journal files and checkpoint are read, the chain of groups from the checkpoint on
- * is replayed, its end is told from damage, and a new file with a new salt will take the next group. */
+/* Opening a store: journal files and checkpoint are read, the chain of groups from the checkpoint
+ * on is replayed, its end is told from damage, and a new file with a new salt will take the next
+ * group. */
 #include "log/state.h"
 
 #include "base/log.h"
@@ -139,6 +140,9 @@ static int check_identity(struct recovery *r)
         }
     }
     r->s->journal.store_id = id;
+    /* Seed and clock may be those of an earlier start; what was found is not what that start found.
+     */
+    r->s->journal.random ^= hash_bytes(slice_of(r->file, sizeof r->file), r->cp.seq);
     return 0;
 }
 
@@ -156,9 +160,8 @@ static int make_file(struct recovery *r, int slot, bool header)
     if (!e && header) {
         uint8_t page[LOG_ALIGN] = {0};
         log_journal_begin_file(s, slot);
-        struct log_file_header h = {.store_id = s->journal.store_id,
-                                    .salt = s->journal.salt,
-                                    .capacity = size};
+        struct log_file_header h = {
+            .store_id = s->journal.store_id, .salt = s->journal.salt, .capacity = size};
         log_file_header_put(page, &h);
         e = r->d->write(r->d, path, 0, page, sizeof page);
     }
@@ -179,7 +182,8 @@ static int open_fresh(struct recovery *r)
     if (any || r->image) {
         return err_set(r->err, ERR_CORRUPT,
                        "the journal's files are missing or unreadable although the folder holds "
-                       "topics: %s", advice);
+                       "topics: %s",
+                       advice);
     }
     r->s->journal.store_id = log_journal_salt(r->s) | 1;
     e = make_file(r, 0, true);
@@ -253,8 +257,7 @@ static int read_chain(struct recovery *r)
     }
     for (;;) {
         const struct found *f = &r->file[r->order[r->at]];
-        const struct found *next =
-            r->at + 1 < r->order_n ? &r->file[r->order[r->at + 1]] : NULL;
+        const struct found *next = r->at + 1 < r->order_n ? &r->file[r->order[r->at + 1]] : NULL;
         uint64_t end = next ? next->h.start_lsn : UINT64_MAX;
         while (r->lsn < end) {
             struct log_group_header h;
@@ -281,8 +284,30 @@ static int read_chain(struct recovery *r)
 
 /* ---- torn, or damaged? ---- */
 
-/* Looks behind the end for a group that says that the end had been synced. `lap`: only those of this
- * file's lap count; NULL: the file's header is unreadable, any younger group does. */
+/* Is there a whole group header at this place of the file that says that the end had been synced?
+ * Its own checksum counts: a torn header says anything. `lap`: only groups of this file's lap
+ * count; NULL: the file's header is unreadable, any younger group does. 1: yes, 0: no, <0: error.
+ */
+static int is_evidence(struct recovery *r, int slot, const struct found *lap, uint64_t at,
+                       const uint8_t *p)
+{
+    struct log_group_header h;
+    if (!log_group_header_get(p, &h) || h.synced_lsn <= r->lsn ||
+        h.header_bytes > r->file[slot].size - at ||
+        (lap && (h.salt != lap->h.salt || position_of(lap, h.lsn) != at))) {
+        return 0;
+    }
+    char path[DISK_PATH_MAX];
+    log_path_journal(slot, path);
+    uint8_t *whole = mem_alloc(h.header_bytes);
+    int64_t n = r->d->read(r->d, path, at, whole, h.header_bytes);
+    int e = n < 0 ? log_disk_error(r->err, "read", path, n)
+                  : n == (int64_t)h.header_bytes && log_group_header_intact(whole, &h);
+    mem_free(whole);
+    return e;
+}
+
+/* Looks behind the end for a younger group. */
 static int look_behind(struct recovery *r, int slot, const struct found *lap, uint64_t from)
 {
     char path[DISK_PATH_MAX];
@@ -290,24 +315,14 @@ static int look_behind(struct recovery *r, int slot, const struct found *lap, ui
     enum { CHUNK = 1 << 20 };
     uint8_t *p = mem_alloc(CHUNK);
     int e = 0;
-    uint64_t end = r->file[slot].size;
-    for (uint64_t at = from; !e && at < end; at += CHUNK) {
+    for (uint64_t at = from; !e && at < r->file[slot].size; at += CHUNK) {
         int64_t n = r->d->read(r->d, path, at, p, CHUNK);
         if (n < 0) {
             e = log_disk_error(r->err, "read", path, n);
-            break;
         }
-        for (int64_t i = 0; i + LOG_GROUP_HEADER_BYTES <= n; i += LOG_ALIGN) {
-            struct log_group_header h;
-            if (!log_group_header_get(p + i, &h) || h.synced_lsn <= r->lsn ||
-                (lap && (h.salt != lap->h.salt ||
-                         position_of(lap, h.lsn) != at + (uint64_t)i))) {
-                continue;
-            }
-            if (h.header_bytes > n - i || log_group_header_intact(p + i, &h)) {
-                e = damaged(r, "a younger group follows");
-                break;
-            }
+        for (int64_t i = 0; !e && i + LOG_GROUP_HEADER_BYTES <= n; i += LOG_ALIGN) {
+            e = is_evidence(r, slot, lap, at + (uint64_t)i, p + i);
+            e = e == 1 ? damaged(r, "a younger group follows") : e;
         }
     }
     mem_free(p);
@@ -372,9 +387,8 @@ static int settle_ring(struct recovery *r)
     least = least < LOG_FIRST_FILE_BYTES ? least : LOG_FIRST_FILE_BYTES;
     for (int i = LOG_SLOTS_MAX - 1; i >= 0; i--) {
         const struct found *f = &r->file[i];
-        uint64_t size = f->size < r->s->config.journal_file_bytes
-                            ? f->size
-                            : r->s->config.journal_file_bytes;
+        uint64_t size =
+            f->size < r->s->config.journal_file_bytes ? f->size : r->s->config.journal_file_bytes;
         size -= size % LOG_ALIGN;
         if (i == r->order[r->at]) {
             j->slot[i] = (struct log_slot){.state = SLOT_USED,

@@ -17,9 +17,9 @@ struct gathered {
 struct log_replay {
     struct store *s;
     int64_t now_ms;
-    struct map by_no;        /* plog number -> struct gathered */
+    struct map by_no; /* plog number -> struct gathered */
     struct gathered *first;
-    size_t total_bytes;      /* of buffers */
+    size_t total_bytes; /* of buffers */
 };
 
 struct log_replay *log_replay_new(struct store *s, int64_t now_ms)
@@ -47,7 +47,8 @@ bool log_replay_intact(const uint8_t *p, const struct log_group_header *h)
     if (!log_group_header_intact(p, h)) {
         return false;
     }
-    struct slice head = slice_of(p + LOG_GROUP_HEADER_BYTES, h->header_bytes - LOG_GROUP_HEADER_BYTES);
+    struct slice head =
+        slice_of(p + LOG_GROUP_HEADER_BYTES, h->header_bytes - LOG_GROUP_HEADER_BYTES);
     struct slice body = slice_of(p + h->header_bytes, h->group_bytes - h->header_bytes);
     for (uint32_t i = 0; i < h->records_n; i++) {
         struct log_record rec;
@@ -79,8 +80,8 @@ static int gathered_write(struct log_replay *r, struct gathered *g, struct err *
     struct plog *p = g->plog;
     char path[DISK_PATH_MAX];
     if (!g->dir_there) {
-        /* Also where the checkpoint knows the folder: a deletion that the journal has further on may
-         * have removed it. */
+        /* Also where the checkpoint knows the folder: a deletion that the journal has further on
+         * may have removed it. */
         log_path_dir(&p->id, path);
         int e = d->make_dir(d, path);
         if (e) {
@@ -254,7 +255,8 @@ static int apply(struct log_replay *r, const struct log_record *rec, const uint8
 int log_replay_group(struct log_replay *r, const uint8_t *p, const struct log_group_header *h,
                      struct err *err)
 {
-    struct slice head = slice_of(p + LOG_GROUP_HEADER_BYTES, h->header_bytes - LOG_GROUP_HEADER_BYTES);
+    struct slice head =
+        slice_of(p + LOG_GROUP_HEADER_BYTES, h->header_bytes - LOG_GROUP_HEADER_BYTES);
     const uint8_t *body = p + h->header_bytes;
     for (uint32_t i = 0; i < h->records_n; i++) {
         struct log_record rec;

@@ -183,7 +183,8 @@ void log_verified_add(struct log_segment *g, uint32_t lo, uint32_t hi)
         return; /* forgetting costs a second check, never a missed one */
     }
     g->verified = mem_realloc(g->verified, LOG_INTERVALS_MAX * sizeof *g->verified);
-    memmove(&g->verified[i + 1], &g->verified[i], (size_t)(g->verified_n - i) * sizeof *g->verified);
+    memmove(&g->verified[i + 1], &g->verified[i],
+            (size_t)(g->verified_n - i) * sizeof *g->verified);
     g->verified[i] = (struct log_interval){lo, hi};
     g->verified_n++;
 }

@@ -32,7 +32,7 @@ struct log_index {
     uint32_t interval; /* bytes between entries at least; doubles when the table is full */
     uint32_t from;     /* it speaks of the bytes [from, covered) */
     uint32_t covered;
-    uint32_t saved_n;  /* entries that the file has */
+    uint32_t saved_n; /* entries that the file has */
 };
 
 struct log_interval {
@@ -42,15 +42,15 @@ struct log_interval {
 struct log_segment {
     int64_t base;
     uint32_t size;
-    uint32_t allocated;     /* bytes reserved, 0: none */
-    int64_t created_ms;     /* of its first batch's append */
-    int64_t max_timestamp;  /* -1: empty */
-    int64_t max_offset;     /* base offset of the batch that has it */
-    struct log_index *index; /* owned; NULL: in its file, or to be rebuilt */
+    uint32_t allocated;            /* bytes reserved, 0: none */
+    int64_t created_ms;            /* of its first batch's append */
+    int64_t max_timestamp;         /* -1: empty */
+    int64_t max_offset;            /* base offset of the batch that has it */
+    struct log_index *index;       /* owned; NULL: in its file, or to be rebuilt */
     struct log_interval *verified; /* owned; sorted, apart from each other */
     uint8_t verified_n;
-    bool dirty;     /* written to since the last checkpoint's snapshot */
-    bool new_file;  /* its folder must be synced before the journal is recycled */
+    bool dirty;    /* written to since the last checkpoint's snapshot */
+    bool new_file; /* its folder must be synced before the journal is recycled */
 };
 
 /* ---- one partition ---- */
@@ -86,13 +86,13 @@ struct plog {
     int64_t note_offset;
     struct log_cursor *cursor; /* owned; LOG_CURSORS of them once read from */
     uint8_t cursor_next;
-    bool dir_made;   /* its folder exists or its making is under way */
-    bool dirty;      /* a segment is */
-    bool deleted;    /* gone for the caller */
+    bool dir_made; /* its folder exists or its making is under way */
+    bool dirty;    /* a segment is */
+    bool deleted;  /* gone for the caller */
     bool delete_packed;
     bool files_removed;
-    bool touched;    /* by the group under way */
-    uint32_t holds;  /* rows, entries and the group under way that point here */
+    bool touched;   /* by the group under way */
+    uint32_t holds; /* rows, entries and the group under way that point here */
     uint32_t touched_at;
     struct log_row *row_first, *row_last; /* segment writes under way, in order */
     struct log_row *row_pack;             /* of the group being packed */
@@ -102,9 +102,9 @@ struct plog {
 
 enum log_row_kind {
     ROW_FREE,
-    ROW_JOURNAL,   /* the group */
-    ROW_WRITE,     /* segment bytes */
-    ROW_MAKE_DIR,  /* before a plog's first write */
+    ROW_JOURNAL,  /* the group */
+    ROW_WRITE,    /* segment bytes */
+    ROW_MAKE_DIR, /* before a plog's first write */
     ROW_ALLOCATE,
     ROW_CHECKPOINT_SYNC,
     ROW_CHECKPOINT_WRITE,
@@ -116,15 +116,15 @@ struct log_row {
     uint64_t id;
     enum log_row_kind kind;
     bool done, failed;
-    struct plog *plog;  /* WRITE, MAKE_DIR, ALLOCATE */
+    struct plog *plog; /* WRITE, MAKE_DIR, ALLOCATE */
     int64_t segment;
     uint32_t position;
     uint32_t bytes;
-    uint64_t serial;    /* order of issue */
-    struct log_mark mark; /* WRITE: the end of what it writes */
+    uint64_t serial;        /* order of issue */
+    struct log_mark mark;   /* WRITE: the end of what it writes */
     struct buf_slice *part; /* owned, with references, until it is written */
     uint32_t parts_n, parts_cap;
-    struct log_row *next, *prev;  /* the store's list of file rows; next: free list */
+    struct log_row *next, *prev; /* the store's list of file rows; next: free list */
     struct log_row *plog_next;
     uint32_t slot;
 };
@@ -133,7 +133,7 @@ struct log_row {
 struct log_entry {
     enum log_record_kind kind;
     struct plog *plog;
-    struct buf *buf;     /* BATCH, NOTE: owned reference */
+    struct buf *buf; /* BATCH, NOTE: owned reference */
     struct slice bytes;
     int64_t value;
     int64_t base_offset;
@@ -159,8 +159,8 @@ struct log_group {
 enum log_slot_state {
     SLOT_ABSENT,
     SLOT_PREPARING,
-    SLOT_FREE,  /* exists and may be taken */
-    SLOT_USED,  /* holds groups that a recovery may need */
+    SLOT_FREE, /* exists and may be taken */
+    SLOT_USED, /* holds groups that a recovery may need */
 };
 
 struct log_slot {
@@ -172,16 +172,16 @@ struct log_slot {
 struct log_journal {
     uint64_t store_id;
     struct log_slot slot[LOG_SLOTS_MAX];
-    uint32_t slots_max;    /* allowed by the configuration */
-    int current;           /* slot, -1: the next group begins a file */
+    uint32_t slots_max; /* allowed by the configuration */
+    int current;        /* slot, -1: the next group begins a file */
     uint64_t next_seq;
     uint64_t salt;
-    uint64_t position;     /* in the current file */
-    uint64_t lsn;          /* of the next group */
+    uint64_t position; /* in the current file */
+    uint64_t lsn;      /* of the next group */
     uint64_t synced_lsn;
-    uint64_t replay_lsn;   /* of the newest durable checkpoint */
-    bool file_wanted;      /* a group waits for a file */
-    uint64_t random;       /* state of the generator of salts */
+    uint64_t replay_lsn; /* of the newest durable checkpoint */
+    bool file_wanted;    /* a group waits for a file */
+    uint64_t random;     /* state of the generator of salts */
     /* preparation of a slot */
     int prepare_slot; /* -1: none */
     uint64_t prepare_at;
@@ -199,11 +199,17 @@ struct log_sync_item {
 };
 
 struct log_checkpoint {
-    enum { CHECKPOINT_NONE, CHECKPOINT_WAIT, CHECKPOINT_SYNC, CHECKPOINT_WRITE, CHECKPOINT_DIR } step;
-    uint64_t seq;       /* of the last one written */
-    uint64_t lsn;       /* replay may begin here once it is durable */
-    uint64_t rows_below; /* file rows of a lower serial must be done first */
-    struct buf *image;  /* encoded */
+    enum {
+        CHECKPOINT_NONE,
+        CHECKPOINT_WAIT,
+        CHECKPOINT_SYNC,
+        CHECKPOINT_WRITE,
+        CHECKPOINT_DIR
+    } step;
+    uint64_t seq;               /* of the last one written */
+    uint64_t lsn;               /* replay may begin here once it is durable */
+    uint64_t rows_below;        /* file rows of a lower serial must be done first */
+    struct buf *image;          /* encoded */
     struct log_sync_item *item; /* owned */
     size_t items_n, items_cap, items_issued, items_done;
     int64_t again_ms;
@@ -227,7 +233,7 @@ struct store {
 
     struct log_entry *entry; /* owned ring */
     size_t entries_head, entries_n, entries_cap;
-    uint64_t pending_bytes;  /* appended, not yet in its segment */
+    uint64_t pending_bytes; /* appended, not yet in its segment */
     uint64_t pending_max_bytes;
 
     struct log_row **row; /* owned table of owned rows */
@@ -295,9 +301,9 @@ int log_headers_scan(struct store *s, const struct plog *p, const struct log_seg
 
 /* ---- plog.c ---- */
 struct plog *log_plog_new(struct store *s, const struct plog_id *id, uint32_t no);
-void log_plog_link(struct store *s, struct plog *p);   /* into list and maps */
-/* Out of the list and the map of names. Its number stays known until the deletion is durable, because
- * a checkpoint under way must sync its files as long as a crash may bring it back. */
+void log_plog_link(struct store *s, struct plog *p); /* into list and maps */
+/* Out of the list and the map of names. Its number stays known until the deletion is durable,
+ * because a checkpoint under way must sync its files as long as a crash may bring it back. */
 void log_plog_unlink(struct store *s, struct plog *p);
 void log_plog_forget(struct store *s, const struct plog *p); /* its number */
 void log_plog_free(struct plog *p);

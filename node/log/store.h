@@ -2,10 +2,11 @@
  * (docs/internals/log.md). Pure core with the one shape: calls change the state and add disk
  * operations; store_done brings completions back. Owned by one thread.
  *
- * Life of a batch: store_append gives it its offset and queues it; store_flush packs everything that
- * waits into one journal group (at most one write-and-sync under way) and writes the segments beside
- * it; when the group's sync and the segment write have completed, the partition's stable offset moves
- * and the batch may be acknowledged and read. Reads are byte ranges of segment files. */
+ * Life of a batch: store_append gives it its offset and queues it; store_flush packs everything
+ * that waits into one journal group (at most one write-and-sync under way) and writes the segments
+ * beside it; when the group's sync and the segment write have completed, the partition's stable
+ * offset moves and the batch may be acknowledged and read. Reads are byte ranges of segment files.
+ */
 #ifndef LOG_STORE_H
 #define LOG_STORE_H
 
@@ -36,8 +37,8 @@ int store_open(struct store **out, struct disk *disk, const struct store_config 
                int64_t now_ms, struct err *err);
 void store_close(struct store *s); /* frees memory; does no I/O (a stop is a crash with manners) */
 
-/* Opaque bytes that others keep with the journal (the replay filter's, the producers' snapshot): see
- * plog_set_note. */
+/* Opaque bytes that others keep with the journal (the replay filter's, the producers' snapshot):
+ * see plog_set_note. */
 
 struct plog *store_find(struct store *s, const struct plog_id *id);
 /* Iterates: it = NULL starts; NULL at the end. */
@@ -62,11 +63,11 @@ void *plog_user(const struct plog *p);
 void plog_set_hold(struct plog *p, int64_t offset);
 
 /* One record batch v2 (magic 2) that admission accepted; its CRC-32C has been checked, because the
- * journal relies on it instead of adding its own over the same bytes. The bytes are taken as they are
- * but for baseOffset and partitionLeaderEpoch, which are patched in place: the buffer must not be
- * shared with a reader yet. */
+ * journal relies on it instead of adding its own over the same bytes. The bytes are taken as they
+ * are but for baseOffset and partitionLeaderEpoch, which are patched in place: the buffer must not
+ * be shared with a reader yet. */
 struct store_batch {
-    struct buf *buf;   /* a new reference is taken */
+    struct buf *buf;    /* a new reference is taken */
     struct slice bytes; /* within buf; one whole batch */
     int32_t records_n;  /* offsets it takes */
     int64_t max_timestamp_ms;
@@ -81,7 +82,8 @@ int64_t store_append(struct store *s, struct plog *p, const struct store_batch *
 /* Bytes that may be appended before checkpoints must make room; 0: answer a retriable error. */
 uint64_t store_room(const struct store *s);
 
-/* Packs what waits into operations. Call after each step; does nothing while a group is under way. */
+/* Packs what waits into operations. Call after each step; does nothing while a group is under way.
+ */
 void store_flush(struct store *s, int64_t now_ms, struct disk_ops *ops);
 /* A completion. status 0 or -errno. After a failed journal write or sync the store is dead:
  * store_failed; the process must end (design 6.7). ENOSPC on segments stops appends (store_room 0)
@@ -94,7 +96,8 @@ bool store_failed(const struct store *s);
 void store_set_free_bytes(struct store *s, uint64_t free_bytes, uint64_t watermark_bytes);
 
 /* Retention, rolling by age, checkpoints, retries: call every second or at store_deadline_ms. */
-void store_tick(struct store *s, int64_t now_ms, struct disk_ops *ops, store_moved moved, void *arg);
+void store_tick(struct store *s, int64_t now_ms, struct disk_ops *ops, store_moved moved,
+                void *arg);
 int64_t store_deadline_ms(const struct store *s);
 /* DeleteRecords: raises the log start offset (journalled). ERR_INVALID above the stable offset. An
  * offset once told never goes back, so plog_start_offset moves only when the journal has it: answer
@@ -115,7 +118,7 @@ struct plog_range {
     char path[DISK_PATH_MAX];
     uint64_t segment; /* handle: changes when the file is another one */
     uint64_t position;
-    uint64_t size_bytes;        /* at least the first batch, unless at the end of the log */
+    uint64_t size_bytes; /* at least the first batch, unless at the end of the log */
     uint64_t first_batch_bytes;
     int64_t first_offset; /* base offset of the first batch */
     bool verified;
@@ -123,7 +126,8 @@ struct plog_range {
 /* The lookup may have to read an index or scan batch headers: it does so through the disk given at
  * open (page cache). ERR_INVALID: out of range [start, stable]. size 0 at the end of the log. */
 int plog_read(struct store *s, struct plog *p, int64_t offset, uint64_t max_bytes,
-              int64_t below_offset /* INT64_MAX: stable */, struct plog_range *out, struct err *err);
+              int64_t below_offset /* INT64_MAX: stable */, struct plog_range *out,
+              struct err *err);
 /* Checks the CRC of each batch of a range and marks it verified; ERR_CORRUPT: never serve it. */
 int plog_verify(struct store *s, struct plog *p, const struct plog_range *r, struct err *err);
 /* The same in two steps, for a thread of its own: the check uses nothing but the disk; the mark is
@@ -131,8 +135,8 @@ int plog_verify(struct store *s, struct plog *p, const struct plog_range *r, str
 int plog_range_check(struct disk *disk, const struct plog_range *r, struct err *err);
 void plog_range_verified(struct plog *p, const struct plog_range *r);
 /* ListOffsets by time: first offset whose timestamp >= ms, exact; -1 none. */
-int plog_find_time(struct store *s, struct plog *p, int64_t ms, int64_t *offset, int64_t *timestamp_ms,
-                   struct err *err);
+int plog_find_time(struct store *s, struct plog *p, int64_t ms, int64_t *offset,
+                   int64_t *timestamp_ms, struct err *err);
 
 /* Visits the batches of [from, stable) in order with their bytes, for rebuilding producer state and
  * replay memory after a start. Stops when visit returns false. */
@@ -143,8 +147,8 @@ int plog_scan(struct store *s, struct plog *p, int64_t from,
 void plog_set_note(struct store *s, struct plog *p, int64_t offset, struct slice note);
 struct slice plog_note(const struct plog *p, int64_t *offset); /* NULL: none */
 
-/* Leader epochs, learnt from the batches (KIP-101). The epoch of the record at offset (or of the last
- * record, for the end offset); -1: none. */
+/* Leader epochs, learnt from the batches (KIP-101). The epoch of the record at offset (or of the
+ * last record, for the end offset); -1: none. */
 int32_t plog_epoch_at(const struct plog *p, int64_t offset);
 
 struct store_stats {

@@ -1,5 +1,5 @@
-/* The files against the books, after a replay: what is missing is damage, what is too much is what a
- * crash left (a tail that was never synced, a segment that retention had removed). */
+/* The files against the books, after a replay: what is missing is damage, what is too much is what
+ * a crash left (a tail that was never synced, a segment that retention had removed). */
 #include "log/state.h"
 
 #include "base/log.h"

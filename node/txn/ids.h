@@ -17,8 +17,8 @@ struct txn_ids {
 };
 
 void txn_ids_init(struct txn_ids *ids);
-/* The catalogue's answer: ids first .. first + n - 1. Asserts that the block is above all before. It
- * ends the asking. False: no room for it (the block is lost, not harmful). */
+/* The catalogue's answer: ids first .. first + n - 1. Asserts that the block is above all before.
+ * It ends the asking. False: no room for it (the block is lost, not harmful). */
 bool txn_ids_add(struct txn_ids *ids, int64_t first, int64_t n);
 int64_t txn_ids_take(struct txn_ids *ids); /* -1: none left, ask for a block */
 int64_t txn_ids_left(const struct txn_ids *ids);

@@ -178,8 +178,7 @@ static void expectation(const struct producer *p, int16_t *epoch, int32_t *next)
     }
 }
 
-static bool find_stored(const struct producer *p, const struct txn_batch *b,
-                        struct txn_stored *out)
+static bool find_stored(const struct producer *p, const struct txn_batch *b, struct txn_stored *out)
 {
     for (uint8_t i = 0; p->epoch == b->epoch && i < p->n; i++) {
         const struct stored *s = stored_at(p, i);
@@ -358,8 +357,7 @@ size_t txn_producers_count(const struct txn_producers *t)
 
 size_t txn_producers_memory(const struct txn_producers *t)
 {
-    return sizeof *t + t->by_id.n * (sizeof(struct producer) + 64) +
-           t->by_id.cap * sizeof(void *);
+    return sizeof *t + t->by_id.n * (sizeof(struct producer) + 64) + t->by_id.cap * sizeof(void *);
 }
 
 enum { NOTE_VERSION = 1, NOTE_HEADER_BYTES = 8, NOTE_PRODUCER_BYTES = 20, NOTE_BATCH_BYTES = 24 };

@@ -5,8 +5,8 @@
  * The life of a batch: txn_check says what it is; for TXN_NEXT txn_reserve takes its place in the
  * sequence while its records are judged elsewhere; when it is its turn, txn_still_next asks again,
  * then txn_commit puts it into the memory, or txn_abandon forgets it. A refused batch leaves the
- * memory untouched; what the same producer had sent behind it is then no longer next, and is answered
- * 45 (kafka.md, "Sequence"). Batches that need no judging use txn_check and txn_record.
+ * memory untouched; what the same producer had sent behind it is then no longer next, and is
+ * answered 45 (kafka.md, "Sequence"). Batches that need no judging use txn_check and txn_record.
  *
  * The memory is kept with the log: txn_encode gives the note for plog_set_note, txn_decode and
  * txn_record over the batches behind it rebuild the memory after a start. */
@@ -45,7 +45,7 @@ enum txn_answer {
     TXN_OUT_OF_ORDER,     /* Kafka error 45 */
     TXN_INVALID_EPOCH,    /* 47: an older epoch than the newest seen */
     TXN_UNKNOWN_PRODUCER, /* 59: nothing is known of it and the sequence is not 0 */
-    TXN_FULL,             /* no room for another producer, none has expired: a retriable error (19) */
+    TXN_FULL, /* no room for another producer, none has expired: a retriable error (19) */
 };
 
 struct txn_stored {
@@ -81,7 +81,8 @@ size_t txn_producers_memory(const struct txn_producers *t); /* bytes */
 /* The committed memory as bytes: version 1, see docs/internals/txn.md. Pending batches are not in
  * it: they are not in the log. */
 void txn_encode(const struct txn_producers *t, struct bytes *out);
-/* Into an empty table; takes all that is there, also beyond producers_max. ERR_CORRUPT: malformed; ERR_UNSUPPORTED: of a newer version. */
+/* Into an empty table; takes all that is there, also beyond producers_max. ERR_CORRUPT: malformed;
+ * ERR_UNSUPPORTED: of a newer version. */
 int txn_decode(struct txn_producers *t, struct slice in, struct err *err);
 
 void txn_check_invariants(const struct txn_producers *t);

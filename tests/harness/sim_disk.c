@@ -239,7 +239,8 @@ static int64_t sim_read(struct disk *d, const char *path, uint64_t offset, void 
     return (int64_t)n;
 }
 
-static int write_now(struct sim_disk *sd, const char *path, uint64_t offset, const void *p, size_t n)
+static int write_now(struct sim_disk *sd, const char *path, uint64_t offset, const void *p,
+                     size_t n)
 {
     struct inode *f = file_get(sd, path);
     if (!f && !parent_exists(sd, path)) {
@@ -566,8 +567,8 @@ static void power_cut(struct sim_disk *sd, unsigned keep)
     drop_queues(sd, keep > 0);
     sd->cut_at = 0;
     for (struct name *n = sd->first; n; n = n->next) {
-        name_settle(sd, n, keep && (n->now != n->durable || n->now_dir != n->durable_dir) &&
-                               rnd(sd) % 2);
+        name_settle(sd, n,
+                    keep && (n->now != n->durable || n->now_dir != n->durable_dir) && rnd(sd) % 2);
     }
     bool again = true;
     while (again) { /* what is inside a lost folder is lost */
@@ -675,7 +676,7 @@ bool sim_disk_is_cut(const struct sim_disk *sd)
 struct sim_disk *sim_disk_new(uint64_t seed)
 {
     struct sim_disk *sd = MEM_NEW(struct sim_disk);
-    sd->disk = (struct disk){sim_size,     sim_read,     sim_write,  sim_sync,
+    sd->disk = (struct disk){sim_size,     sim_read,     sim_write,    sim_sync,
                              sim_sync_dir, sim_truncate, sim_allocate, sim_make_dir,
                              sim_rename,   sim_remove,   sim_list};
     sd->random = seed;

@@ -1,13 +1,13 @@
-/* A disk in memory that knows what was synced. It is both doors of log/disk.h: a struct disk, and an
- * executor of disk_ops with one queue per enum disk_queue. Everything that is left to chance (which
- * queue goes next, which unsynced sectors survive a power cut) comes from the seed, so a run can be
- * played again.
+/* A disk in memory that knows what was synced. It is both doors of log/disk.h: a struct disk, and
+ * an executor of disk_ops with one queue per enum disk_queue. Everything that is left to chance
+ * (which queue goes next, which unsynced sectors survive a power cut) comes from the seed, so a run
+ * can be played again.
  *
  * What it keeps of the truth about disks:
  *   - a write is in the page cache until its file is synced; at a power cut each unsynced sector of
  *     512 bytes is kept or lost on its own, and so is the file's growth;
- *   - a name (created, removed, renamed) is unsynced until its folder is synced; syncing a file does
- *     not make its name durable;
+ *   - a name (created, removed, renamed) is unsynced until its folder is synced; syncing a file
+ * does not make its name durable;
  *   - after a failed sync the pages count as clean: a later sync that succeeds does not write them,
  *     unless they are written again;
  *   - SIGKILL keeps the page cache; what was queued is gone, what was being written may be cut.
@@ -53,9 +53,9 @@ enum sim_disk_call {
     SIM_DISK_ALLOCATE = 1 << 3,
     SIM_DISK_NAMES = 1 << 4, /* make_dir, rename, remove, list, truncate */
 };
-/* From now on the nth call (1: the next) of one of these kinds, on a path that contains `path` (NULL:
- * any), fails with -error, and so do `times` - 1 after it (0: for ever). One fault at a time; a new
- * one replaces it, calls == 0 ends it. */
+/* From now on the nth call (1: the next) of one of these kinds, on a path that contains `path`
+ * (NULL: any), fails with -error, and so do `times` - 1 after it (0: for ever). One fault at a
+ * time; a new one replaces it, calls == 0 ends it. */
 void sim_disk_fail(struct sim_disk *sd, unsigned calls, const char *path, uint64_t nth, int error,
                    uint64_t times);
 /* Writes and allocations beyond this many bytes in all files together fail with ENOSPC.
@@ -63,8 +63,8 @@ void sim_disk_fail(struct sim_disk *sd, unsigned calls, const char *path, uint64
 void sim_disk_set_space(struct sim_disk *sd, uint64_t total_bytes);
 uint64_t sim_disk_used(const struct sim_disk *sd); /* bytes in all files */
 
-/* Changes stored bytes behind everybody's back, synced: XORs one byte, or writes zeros. False: there
- * is no such byte. */
+/* Changes stored bytes behind everybody's back, synced: XORs one byte, or writes zeros. False:
+ * there is no such byte. */
 bool sim_disk_poke(struct sim_disk *sd, const char *path, uint64_t offset, uint8_t xor_with);
 bool sim_disk_zero(struct sim_disk *sd, const char *path, uint64_t offset, uint64_t n);
 

@@ -1,7 +1,7 @@
 /* Crashes: a store runs random work over a simulated disk, is cut at an arbitrary call (power cut
  * with any unsynced sectors lost, or SIGKILL), recovers (perhaps cut again while it does), and is
- * compared with a model that knows everything that was ever appended. Then it goes on, several lives
- * per seed. Argument: number of seeds. */
+ * compared with a model that knows everything that was ever appended. Then it goes on, several
+ * lives per seed. Argument: number of seeds. */
 #include "log_fixture.h"
 
 #include "base/codec.h"
@@ -14,15 +14,15 @@ enum { PLOGS = 5, BATCHES = 3000, LIVES = 4, NOTES = 400 };
 
 struct model_plog {
     struct plog_id id;
-    bool exists;         /* for the caller */
-    bool certain;        /* its creation (exists) or deletion (not) is known to be durable */
-    int generation;      /* of its creations */
+    bool exists;                /* for the caller */
+    bool certain;               /* its creation (exists) or deletion (not) is known to be durable */
+    int generation;             /* of its creations */
     struct buf *batch[BATCHES]; /* as stored, patched */
     int64_t base[BATCHES + 1];
     int n;
-    int64_t acked;       /* the largest stable offset that was seen */
+    int64_t acked; /* the largest stable offset that was seen */
     int64_t start, start_wanted;
-    uint32_t note;       /* number of the last one set; 0: none */
+    uint32_t note; /* number of the last one set; 0: none */
     uint32_t note_certain;
     int64_t note_offset[NOTES];
 };

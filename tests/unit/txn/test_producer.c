@@ -147,8 +147,9 @@ static void test_five_are_remembered(void **state)
 static void test_epochs(void **state)
 {
     (void)state;
-    PLAY("write 1 3 0 2 next 0", "write 1 2 2 1 47", "write 1 4 2 1 45", /* raised, but not from 0 */
-         "write 1 4 0 2 next 2",                                         /* raised locally */
+    PLAY("write 1 3 0 2 next 0", "write 1 2 2 1 47",
+         "write 1 4 2 1 45",     /* raised, but not from 0 */
+         "write 1 4 0 2 next 2", /* raised locally */
          "write 1 3 0 2 47", "write 1 4 0 2 dup 2", "write 1 4 2 1 next 4", "restart",
          "write 1 3 2 1 47", "write 1 4 2 1 dup 4", "write 1 9 0 1 next 5");
 }
@@ -288,7 +289,8 @@ static void test_random_against_model(void **state)
                                   (int32_t)(1 + rnd(3))};
             uint32_t kind = rnd(10);
             if (kind < 3 && last) { /* a retry, near or far */
-                const struct model_batch *old = &m.all[pid][count - 1 - (int)rnd(count < 8 ? (uint32_t)count : 8)];
+                const struct model_batch *old =
+                    &m.all[pid][count - 1 - (int)rnd(count < 8 ? (uint32_t)count : 8)];
                 b = (struct txn_batch){pid, old->epoch, old->seq, old->n};
             } else if (kind == 3) {
                 b.base_sequence += (int32_t)rnd(3);

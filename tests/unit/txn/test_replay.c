@@ -121,8 +121,7 @@ static void test_random_against_model(void **state)
         bool alive = now / 1000 <= (expires[k] + 999) / 1000 && expires[k];
         int64_t seen = -1;
         if (x >> 31) {
-            enum txn_replay_answer a =
-                txn_replay_insert(r, &at, i, now + 4000, i, now, &seen);
+            enum txn_replay_answer a = txn_replay_insert(r, &at, i, now + 4000, i, now, &seen);
             assert_int_equal(a, alive ? TXN_REPLAY_SEEN : TXN_REPLAY_NEW);
             if (a == TXN_REPLAY_NEW) {
                 offset[k] = i;
