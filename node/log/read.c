@@ -353,22 +353,20 @@ int plog_find_time(struct store *s, struct plog *p, int64_t ms, int64_t *offset,
 
 int64_t plog_max_timestamp_ms(const struct plog *p, int64_t *offset)
 {
-    int64_t max = -1, at = -1;
+    int64_t max = -1, of_batch = -1, exact = -1, time;
     for (uint32_t i = 0; i < p->segments_n; i++) {
         const struct log_segment *g = &p->segment[i];
         if (g->max_timestamp > max && g->size) {
             max = g->max_timestamp;
-            at = g->max_offset;
+            of_batch = g->max_offset;
         }
     }
-    if (max >= 0 && offset) {
+    if (offset) {
         /* The batch is known; the record is the first one that carries the time. */
-        int64_t exact, time;
-        if (!plog_find_time(p->store, (struct plog *)p, max, &exact, &time, NULL) && exact >= 0) {
-            at = exact;
+        if (max >= 0) {
+            plog_find_time(p->store, (struct plog *)p, max, &exact, &time, NULL);
         }
+        *offset = exact >= 0 ? exact : of_batch;
     }
-    if (offset)
-        *offset = at;
     return max;
 }

@@ -108,6 +108,8 @@ int64_t plog_start_offset(const struct plog *p);  /* durable */
 int64_t plog_end_offset(const struct plog *p);    /* next to be given */
 int64_t plog_stable_offset(const struct plog *p); /* all below is durable and readable */
 uint64_t plog_size_bytes(const struct plog *p);
+/* The largest timestamp and, unless offset is NULL, the first record that has it (may read from the
+ * disk). -1: empty. */
 int64_t plog_max_timestamp_ms(const struct plog *p, int64_t *offset); /* -1: empty; offset may be
                                                                        * NULL */
 
