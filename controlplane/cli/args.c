@@ -13,7 +13,7 @@ int cli_fail(enum cli_exit code, const char *fmt, ...)
     (void)vfprintf(stderr, fmt, ap);
     va_end(ap);
     (void)fputc('\n', stderr);
-    return code;
+    return (int)code;
 }
 
 int cli_usage(const struct cli *c, const char *fmt, ...)

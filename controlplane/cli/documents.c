@@ -72,13 +72,14 @@ static int put_sources(struct loading *l, size_t line, const struct json_doc *do
         put_raw(doc, list, w);
         return 0;
     }
-    int rc = 0;
     json_begin_array(w);
-    for (uint32_t i = json_first(doc, list); i != JSON_NONE && rc == 0;
-         i = json_sibling(doc, list, i))
-        rc = put_source(l, line, doc, i, a, w, err);
+    for (uint32_t i = json_first(doc, list); i != JSON_NONE; i = json_sibling(doc, list, i)) {
+        int rc = put_source(l, line, doc, i, a, w, err);
+        if (rc != 0)
+            return rc;
+    }
     json_end_array(w);
-    return rc;
+    return 0;
 }
 
 /* The object with files in the place of paths; `inner`: it is the member "value". */
@@ -87,7 +88,7 @@ static int put_object(struct loading *l, size_t line, const struct json_doc *doc
 {
     int rc = 0;
     json_begin_object(w);
-    for (uint32_t i = json_first(doc, object); i != JSON_NONE && rc == 0;) {
+    for (uint32_t i = json_first(doc, object); i != JSON_NONE;) {
         uint32_t value = json_sibling(doc, object, i);
         struct slice name = json_string(doc, i, a);
         json_name_slice(w, name);
@@ -99,10 +100,12 @@ static int put_object(struct loading *l, size_t line, const struct json_doc *doc
             rc = put_object(l, line, doc, value, true, a, w, err);
         else
             put_raw(doc, value, w);
+        if (rc != 0)
+            return rc; /* the output is thrown away */
         i = json_sibling(doc, object, value);
     }
     json_end_object(w);
-    return rc;
+    return 0;
 }
 
 static int add_document(struct loading *l, const struct json_doc *doc, uint32_t node, size_t line,

@@ -18,7 +18,7 @@ static bool plain(struct slice s)
     for (size_t i = 0; i < s.n; i++) {
         uint8_t c = s.p[i];
         bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    (c != 0 && strchr("_./+-", c) != NULL) || c >= 0xA0;
+                    (c != 0 && strchr("_./+-", c) != NULL) || (c >= 0xA0 && c != 0xEF);
         bool inside = i > 0 && (c == ' ' || c == ',' || c == '(' || c == ')' || c == ';');
         if (!word && !inside)
             return false;
@@ -65,18 +65,48 @@ static void put_literal(struct bytes *out, struct slice s, unsigned depth)
     }
 }
 
-/* JSON's quoting is YAML's double quoting. */
+/* JSON's quoting is YAML's double quoting, but for a few characters that YAML takes for the end of a
+ * line or does not print: DEL, U+0080 to U+009F, U+2028, U+2029, U+FEFF. */
+static void put_quoted(struct bytes *out, struct slice s)
+{
+    struct bytes json = {0};
+    struct json_writer w;
+    json_writer_init(&w, &json);
+    json_put_string(&w, s);
+    for (size_t i = 0; i < json.n; i++) {
+        const uint8_t *p = json.p + i;
+        if (p[0] == 0x7F) {
+            bytes_add_str(out, "\\u007f");
+        } else if (p[0] == 0xC2 && p[1] < 0xA0) {
+            bytes_printf(out, "\\u00%02x", p[1]);
+            i++;
+        } else if (p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9)) {
+            bytes_printf(out, "\\u20%02x", p[2] - 0x80);
+            i += 2;
+        } else if (p[0] == 0xEF && p[1] == 0xBB && p[2] == 0xBF) {
+            bytes_add_str(out, "\\ufeff");
+            i += 2;
+        } else {
+            bytes_add_u8(out, p[0]);
+        }
+    }
+    bytes_free(&json);
+}
+
+static void put_name(struct bytes *out, struct slice s)
+{
+    if (plain(s))
+        bytes_add_slice(out, s);
+    else
+        put_quoted(out, s);
+}
+
 static void put_string(struct bytes *out, struct slice s, unsigned depth)
 {
-    struct json_writer w;
-    if (plain(s)) {
-        bytes_add_slice(out, s);
-    } else if (literal(s)) {
+    if (literal(s))
         put_literal(out, s, depth);
-    } else {
-        json_writer_init(&w, out);
-        json_put_string(&w, s);
-    }
+    else
+        put_name(out, s);
 }
 
 static void put(const struct json_doc *doc, uint32_t i, struct bytes *out, unsigned depth,
@@ -104,14 +134,12 @@ static void put_array(const struct json_doc *doc, uint32_t node, struct bytes *o
             struct slice text = json_type(doc, i) == JSON_STRING ? json_string(doc, i, a)
                                                                  : SLICE_NULL;
             bytes_add_str(out, first ? "" : ", ");
-            if (text.p != NULL && plain(text) && memchr(text.p, ',', text.n) == NULL) {
-                bytes_add_slice(out, text);
-            } else if (json_type(doc, i) == JSON_STRING) {
-                struct slice raw = json_raw(doc, i);
-                bytes_printf(out, "\"%.*s\"", SLICE_FMT(raw));
-            } else {
+            if (json_type(doc, i) != JSON_STRING)
                 bytes_add_slice(out, json_raw(doc, i));
-            }
+            else if (memchr(text.p, ',', text.n) == NULL)
+                put_name(out, text);
+            else
+                put_quoted(out, text);
         } else {
             bytes_add_u8(out, '\n');
             indent(out, depth);
@@ -141,7 +169,7 @@ static void put_object(const struct json_doc *doc, uint32_t node, struct bytes *
             indent(out, depth);
         }
         first = false;
-        put_string(out, json_string(doc, i, a), depth);
+        put_name(out, json_string(doc, i, a));
         bytes_add_str(out, ": ");
         put(doc, value, out, depth + 1, a);
         i = json_sibling(doc, node, value);

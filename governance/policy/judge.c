@@ -29,7 +29,7 @@ struct judge {
 };
 
 enum { NOTE_SIZE = sizeof((struct judge_step *)0)->note };
-enum outcome { PASS = JUDGE_PASS, FAIL = JUDGE_FAIL, SKIP = JUDGE_SKIP };
+enum outcome { PASS, FAIL, SKIP };
 
 struct judge_scratch *judge_scratch_new(void)
 {
@@ -374,9 +374,12 @@ size_t judge_explain(const struct judge_context *ctx, const struct judge_record 
         (void)snprintf(step->rule, sizeof step->rule, "%s", rules[i].name);
         j.verdict = &step->verdict;
         j.note = step->note;
-        if (ctx->contract->mode == MODE_OFF)
-            (void)skip(&j, "the contract's mode is off");
-        step->outcome = ctx->contract->mode == MODE_OFF ? SKIP : (int)rules[i].run(&j);
+        enum outcome o = ctx->contract->mode == MODE_OFF ? skip(&j, "the contract's mode is off")
+                                                         : rules[i].run(&j);
+        if (o == PASS)
+            step->outcome = JUDGE_PASS;
+        else
+            step->outcome = o == FAIL ? JUDGE_FAIL : JUDGE_SKIP;
     }
     return RULES;
 }

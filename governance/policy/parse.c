@@ -23,6 +23,8 @@ static const char *leaf_in(const char *path, const char *group, size_t group_n)
 static void unknown_field(struct parse *p, const struct field_table *t, const char *group,
                           const char *pointer, struct slice name)
 {
+    if (p->errors->n == DOCUMENT_ERRORS_MAX)
+        return; /* no name is looked for that nobody would read */
     const char *best = "kind";
     size_t best_n = 4;
     unsigned least = group[0] == '\0' ? text_distance(name, SLICE_LIT("kind")) : UINT32_MAX;
