@@ -57,7 +57,7 @@ static void guard_records(struct plan *p, int index, const struct view_topic *t)
                     "its records are deleted with it");
         plan_guard(p, index, "loses-records", "",
                    "%.*s holds %" PRId64 " records (as reported %" PRId64 " ms ago)",
-                   SLICE_FMT(t->name), f.records, p->r->now_ms - p->c->report.made_at_ms);
+                   SLICE_FMT(t->name), f.records, plan_report_age_ms(p));
     }
 }
 

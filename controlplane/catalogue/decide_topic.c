@@ -120,6 +120,12 @@ struct row topic_row_of(struct plan *p, const struct view_topic *t)
     return r;
 }
 
+int64_t plan_report_age_ms(struct plan *p)
+{
+    int64_t age_ms = p->r->now_ms - p->c->report.made_at_ms;
+    return age_ms > 0 ? age_ms : 0;
+}
+
 struct record_facts plan_records(struct plan *p, const struct view_topic *t)
 {
     struct record_facts f = {0};
@@ -260,7 +266,7 @@ static void check_retention(struct plan *p, int index, const struct contract *k,
     plan_guard(p, index, "loses-records", pointer,
                "a shorter retention may delete up to %" PRId64 " records (%" PRId64
                " bytes, as reported %" PRId64 " ms ago)",
-               f.records, f.bytes, p->r->now_ms - p->c->report.made_at_ms);
+               f.records, f.bytes, plan_report_age_ms(p));
 }
 
 /* --- writing ------------------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ void plan_close(struct plan *p)
         map_free(maps[i]);
     bytes_free(&p->facts.ops);
     bytes_free(&p->changes);
+    bytes_free(&p->same);
     bytes_free(&p->impact);
     arena_free(&p->arena);
 }
@@ -226,7 +227,8 @@ static void begin_item(struct bytes *list, struct json_writer *w)
     json_begin_object(w);
 }
 
-static void count(struct plan *p, const char *action, enum document_kind kind, struct slice name)
+/* false: nothing changes. */
+static bool count(struct plan *p, const char *action, enum document_kind kind, struct slice name)
 {
     size_t *to = strcmp(action, "create") == 0   ? &p->created
                  : strcmp(action, "update") == 0 ? &p->updated
@@ -234,20 +236,21 @@ static void count(struct plan *p, const char *action, enum document_kind kind, s
                                                  : &p->unchanged;
     ++*to;
     if (to == &p->unchanged)
-        return;
+        return false;
     p->created_of[kind] += to == &p->created;
     bool only = p->created + p->updated + p->deleted == 1;
     p->target = only ? slice_str(arena_printf(&p->arena, "%s/%.*s", document_kind_name(kind),
                                               SLICE_FMT(name)))
                      : SLICE_NULL;
+    return true;
 }
 
 void plan_change_fields(struct plan *p, const char *action, enum document_kind kind,
                         struct slice name, struct slice fields)
 {
     struct json_writer w;
-    count(p, action, kind, name);
-    begin_item(&p->changes, &w);
+    bool same = !count(p, action, kind, name);
+    begin_item(same ? &p->same : &p->changes, &w);
     json_name(&w, "action");
     json_put_cstr(&w, action);
     json_name(&w, "kind");
@@ -328,9 +331,10 @@ static void write_body(struct plan *p, bool changed, struct bytes *out)
 {
     bytes_printf(out,
                  "\"changed\":%s,\"dry_run\":%s,\"summary\":{\"created\":%zu,\"updated\":%zu,"
-                 "\"deleted\":%zu,\"unchanged\":%zu},\"changes\":[%.*s],\"violations\":",
+                 "\"deleted\":%zu,\"unchanged\":%zu},\"changes\":[%.*s%s%.*s],\"violations\":",
                  changed ? "true" : "false", p->r->dry_run ? "true" : "false", p->created,
-                 p->updated, p->deleted, p->unchanged, SLICE_FMT(bytes_slice(&p->changes)));
+                 p->updated, p->deleted, p->unchanged, SLICE_FMT(bytes_slice(&p->changes)),
+                 p->changes.n && p->same.n ? "," : "", SLICE_FMT(bytes_slice(&p->same)));
     struct json_writer w;
     json_writer_init(&w, out);
     put_violations(&w, &p->out->violations);
@@ -458,10 +462,8 @@ void plan_finish(struct plan *p, struct bytes *entry)
         return;
     bool changed = p->facts.ops_n > 0;
     if (out->violations.n) {
-        const struct document_error *e = &out->violations.item[0];
-        outcome_set(out, ERR_INVALID, "violations", "%zu violation%s; the first: %s %s: %s",
-                    out->violations.n, out->violations.n == 1 ? "" : "s", e->code, e->pointer,
-                    e->detail);
+        outcome_set(out, ERR_INVALID, "violations", "%zu violation%s: nothing is changed",
+                    out->violations.n, out->violations.n == 1 ? "" : "s");
         final_body(p, false);
         return;
     }

@@ -13,7 +13,7 @@ struct plan {
     const struct view *v; /* the state decided on; borrowed */
     struct arena arena;
     struct facts facts;
-    struct bytes changes, impact; /* JSON objects, separated by commas */
+    struct bytes changes, same, impact; /* JSON objects, separated by commas; same: unchanged */
     size_t impacts;               /* also those that are not told one by one */
     size_t created, updated, deleted, unchanged;
     size_t created_of[4]; /* by kind */
@@ -119,6 +119,8 @@ struct record_facts {
     bool known;
     int64_t records, bytes;
 };
+/* How old the report is: it may have been made after the request. */
+int64_t plan_report_age_ms(struct plan *p);
 struct record_facts plan_records(struct plan *p, const struct view_topic *t);
 
 #endif
