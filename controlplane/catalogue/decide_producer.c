@@ -173,6 +173,10 @@ static void put_keys(struct plan *p, const struct producer *now, const struct pr
             facts_put_any(&p->facts, &r);
         else
             facts_put(&p->facts, &r, 0);
+        /* The list of all keys may be too long to stand in the plan. */
+        if (!was)
+            plan_impact(p, "key.added", DOCUMENT_PRODUCER, now->name, -1, "the key %.*s/%.*s",
+                        SLICE_FMT(now->name), SLICE_FMT(now->key[i].id));
         if (was && was->state == KEY_ACTIVE && now->key[i].state == KEY_REVOKED)
             plan_impact(p, "key.revoked", DOCUMENT_PRODUCER, now->name, -1,
                         "signatures by %.*s/%.*s are refused from now on", SLICE_FMT(now->name),

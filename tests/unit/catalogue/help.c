@@ -51,6 +51,7 @@ static void check_audit(struct world *w, struct slice line, const struct result 
         assert_int_equal(line.n, 0);
         return;
     }
+    snprintf(w->audit_line, sizeof w->audit_line, "%.*s", SLICE_FMT(line));
     if (audit_check(&w->audit, line, &err) != 0)
         fail_msg("audit: %s in %.*s", err.msg, SLICE_FMT(line));
     struct audit_head head = catalogue_audit_head(w->a);

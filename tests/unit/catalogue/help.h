@@ -11,6 +11,7 @@ struct world {
     int64_t now_ms;
     uint64_t random;         /* state of a small generator */
     struct audit_head audit; /* of the chain as an auditor follows it */
+    char audit_line[2000];   /* the last one, cut */
     struct bytes *entry;     /* the log; owned */
     size_t entries_n, entries_cap;
     bool check; /* invariants after each step; default true */

@@ -50,6 +50,8 @@ static void test_add_and_revoke(void **state)
     struct result r = key_request(&w, REQUEST_KEY_ADD, "p", "k2", 2);
     assert_int_equal(r.code, ERR_OK);
     result_free(&r);
+    assert_non_null(strstr(w.audit_line, "\"action\":\"key.add\",\"target\":\"Key/p/k2\""));
+    assert_non_null(strstr(w.audit_line, "key.added"));
     const struct view *v = catalogue_view(w.a);
     assert_int_equal(find(v, "p/k1")->state, KEY_ACTIVE);
     assert_non_null(find(v, "p/k2"));
