@@ -5,6 +5,8 @@
 static void wait_finish(struct broker *b, struct catalogue_wait *w)
 {
     struct request_row *row = w->row;
+    if (row)
+        row->catalogue_waits--;
     if (row || w->row_id == 0)
         w->done(b, row, w->part, w->result);
     result_free(w->result);
@@ -24,6 +26,8 @@ bool catalogue_ask(struct broker *b, struct request *r, struct request_row *row,
     w->id = r->id = ++b->next_catalogue_id;
     w->row = row;
     w->row_id = row ? row->id : 0;
+    if (row)
+        row->catalogue_waits++;
     w->part = part;
     w->done = done;
     r->now_ms = b->now_ms;
@@ -73,8 +77,9 @@ void catalogue_row_gone(struct broker *b, struct request_row *row)
 {
     size_t at = 0;
     struct catalogue_wait *w;
-    if (b->catalogue.n == 0 && !b->view_waits)
+    if (row->catalogue_waits == 0)
         return;
+    row->catalogue_waits = 0;
     while ((w = idmap_next(&b->catalogue, &at)))
         if (w->row == row)
             w->row = NULL;

@@ -13,21 +13,22 @@ static bool create_is_repeated(const struct wire_create_topics_request *req, int
 /* Replicas are placed by the cluster; an assignment by hand is taken when it says the same. */
 static int16_t create_check_assignment(const struct broker *b,
                                        const struct wire_create_topics_request_topic *t,
-                                       const char **message)
+                                       struct arena *a, const char **message)
 {
+    bool *named = arena_zalloc(a, (size_t)t->assignments_n, sizeof *named);
     if (t->num_partitions != -1 || t->replication_factor != -1) {
         *message = "with an assignment by hand, partitions and replication factor must be -1";
         return WIRE_E_INVALID_REQUEST;
     }
     for (int32_t i = 0; i < t->assignments_n; i++) {
         const struct wire_create_topics_request_assignment *as = &t->assignments[i];
-        bool found = false;
-        for (int32_t k = 0; k < t->assignments_n; k++)
-            found |= t->assignments[k].partition_index == i;
-        if (!found || as->broker_ids_n != 1 || !view_node_by_id(b->view, as->broker_ids[0])) {
+        int32_t index = as->partition_index;
+        if (index < 0 || index >= t->assignments_n || named[index] || as->broker_ids_n != 1 ||
+            !view_node_by_id(b->view, as->broker_ids[0])) {
             *message = "an assignment names partitions 0, 1, ... and one known node for each";
             return WIRE_E_INVALID_REPLICA_ASSIGNMENT;
         }
+        named[index] = true;
     }
     return 0;
 }
@@ -53,7 +54,7 @@ static int16_t create_check(const struct broker *b, const struct request_row *ro
                             message))
         return WIRE_E_POLICY_VIOLATION;
     if (t->assignments_n > 0)
-        return create_check_assignment(b, t, message);
+        return create_check_assignment(b, t, a, message);
     if (t->num_partitions == 0 || t->num_partitions < -1 ||
         t->num_partitions > BROKER_TOPIC_PARTITIONS_MAX) {
         *message = arena_printf(a, "partitions: 1 to %d, or -1 for the default",

@@ -6,10 +6,11 @@
 
 enum { LIST_LATEST = -1, LIST_EARLIEST = -2, LIST_MAX_TIMESTAMP = -3 };
 
-static int16_t list_one(struct broker *b, struct partition *p, int64_t wanted, int16_t version,
-                        struct wire_list_offsets_response_partition *out)
+static int16_t list_one(struct broker *b, struct request_row *row, struct partition *p,
+                        int64_t wanted, struct wire_list_offsets_response_partition *out)
 {
     struct err err = {0};
+    int16_t version = row->header.api_version;
     switch (wanted) {
     case LIST_LATEST:
         out->offset = plog_stable_offset(p->log);
@@ -27,6 +28,8 @@ static int16_t list_one(struct broker *b, struct partition *p, int64_t wanted, i
     default:
         if (wanted < 0)
             return WIRE_E_UNSUPPORTED_VERSION;
+        if (row->left++ >= BROKER_TIME_LOOKUPS_MAX) /* counts look-ups here */
+            return WIRE_E_INVALID_REQUEST;
         if (plog_find_time(b->store, p->log, wanted, &out->offset, &out->timestamp, &err)) {
             log_event(LOG_ERROR, "broker", "time look-up failed", LOG_S("topic", p->topic->name),
                       LOG_I("partition", p->index), LOG_T("why", err.msg));
@@ -63,8 +66,7 @@ static void list_offsets_begin(struct broker *b, struct request_row *row)
             if (p)
                 o->error_code = partition_check_epoch(p, in->partitions[j].current_leader_epoch);
             if (o->error_code == 0)
-                o->error_code = list_one(b, p, in->partitions[j].timestamp,
-                                         row->header.api_version, o);
+                o->error_code = list_one(b, row, p, in->partitions[j].timestamp, o);
         }
     }
     row_answer(b, row, &resp);

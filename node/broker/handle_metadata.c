@@ -50,18 +50,22 @@ static bool metadata_is_all(const struct request_row *row)
     return req->topics_n < 0 || (req->topics_n == 0 && row->header.api_version == 0);
 }
 
-static void metadata_one(struct broker *b, struct request_row *row, int32_t i,
+/* False: the topic stands in the answer already (a topic with many partitions that is named a hundred
+ * thousand times is still answered once, as Kafka does). */
+static bool metadata_one(struct broker *b, struct request_row *row, int32_t i,
                          struct wire_metadata_response_topic *o)
 {
     const struct wire_metadata_request *req = row->request;
     const struct wire_metadata_request_topic *in = &req->topics[i];
     const struct metadata_work *work = row->work;
-    const struct topic_row *t = in->name.p ? topic_by_name(b, in->name)
-                                           : topic_by_id(b, in->topic_id);
+    struct topic_row *t = in->name.p ? topic_by_name(b, in->name) : topic_by_id(b, in->topic_id);
     *o = wire_metadata_response_topic_default;
     if (t) {
+        if (t->described_in == row->id)
+            return false;
+        t->described_in = row->id;
         metadata_topic(t->view, &row->arena, o);
-        return;
+        return true;
     }
     o->name = in->name;
     memcpy(o->topic_id, in->topic_id, sizeof o->topic_id);
@@ -72,6 +76,7 @@ static void metadata_one(struct broker *b, struct request_row *row, int32_t i,
     else
         o->error_code = topic_name_valid(in->name) ? WIRE_E_UNKNOWN_TOPIC_OR_PARTITION
                                                 : WIRE_E_INVALID_TOPIC_EXCEPTION;
+    return true;
 }
 
 static void metadata_answer(struct broker *b, struct request_row *row)
@@ -89,10 +94,9 @@ static void metadata_answer(struct broker *b, struct request_row *row)
             metadata_topic(b->view->topic[i], &row->arena, o);
         }
     } else {
-        resp.topics_n = req->topics_n;
         resp.topics = arena_alloc(&row->arena, (size_t)req->topics_n * sizeof *resp.topics);
         for (int32_t i = 0; i < req->topics_n; i++)
-            metadata_one(b, row, i, &resp.topics[i]);
+            resp.topics_n += metadata_one(b, row, i, &resp.topics[resp.topics_n]);
     }
     row_answer(b, row, &resp);
 }

@@ -19,6 +19,8 @@ enum {
     BROKER_TOPIC_PARTITIONS_MAX = 10000,
     /* Partitions in one DescribeTopicPartitions answer (as Kafka's default). */
     BROKER_DESCRIBE_PARTITIONS_MAX = 2000,
+    /* Look-ups by time in one ListOffsets: each may read from the disk. */
+    BROKER_TIME_LOOKUPS_MAX = 10000,
     /* Longest wait of a Fetch, whatever the client asks. */
     BROKER_FETCH_WAIT_MAX_MS = 300000,
     /* Longest wait for the catalogue's answer. */

@@ -65,6 +65,7 @@ struct request_row {
     void *request;            /* decoded, in the arena */
     void *work;               /* the handler's own, in the arena */
     uint32_t left;            /* parts that are not answered yet */
+    uint32_t catalogue_waits; /* requests to the catalogue under way for it */
     bool no_answer;           /* Produce with acks=0 */
     struct request_row *wait_next; /* in the line for producer ids */
     bool dirty;               /* on the broker's list of fetches to look at again */
@@ -98,6 +99,7 @@ struct topic_row {
     int32_t partitions_n;
     struct topic_counters counters;
     uint64_t seen;                 /* view generation, to find what a view no longer holds */
+    uint64_t described_in;         /* row that describes it already: named twice, answered once */
 };
 
 /* One partition's part of a Produce request, from arrival to answer. */

@@ -31,6 +31,8 @@ struct world_options {
     uint64_t replay_memory_bytes; /* 0: 1 MiB */
     int64_t sync_us;           /* 0: 200 to 2,000; else about this */
     bool quiet_pool;           /* the pool answers in order and at once */
+    bool unchecked;            /* the invariants are not checked after each step: they cost as much
+                                * as there is pending */
 };
 
 struct world *world_new(const struct world_options *options);
@@ -82,6 +84,11 @@ int32_t world_send(struct world *w, uint64_t conn, int16_t api, int16_t version,
                    const void *request);
 /* Sends a frame as it is (without its length). */
 void world_send_bytes(struct world *w, uint64_t conn, struct slice frame);
+/* Sends a frame and decodes the answer as of this API and version. */
+void *world_call_bytes(struct world *w, uint64_t conn, int16_t api, int16_t version,
+                       int32_t correlation_id, struct slice frame);
+/* Answers on this connection are not matched with requests any more: it sends nonsense. */
+void world_expect_any(struct world *w, uint64_t conn);
 /* Waits for the answer to the oldest unanswered request (at most 60 s of the world's time). NULL: the
  * connection was closed. The decoded body lives until world_forget or the end. */
 void *world_receive(struct world *w, uint64_t conn);
