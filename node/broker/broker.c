@@ -61,6 +61,7 @@ void broker_free(struct broker *b)
 {
     if (!b)
         return;
+    topics_forget_batches(b); /* which stand in the rows' arenas */
     conn_free_all(b);
     catalogue_free_all(b);
     topics_free_all(b);

@@ -438,3 +438,11 @@ void produce_fail_all(struct broker *b, struct partition *p, int16_t error)
     while (p->ack.first)
         part_answer(b, queue_pop(&p->ack), error);
 }
+
+void produce_forget(struct partition *p)
+{
+    for (struct produce_part *part = p->admission.first; part; part = part->next) {
+        admit_job_free(part->job);
+        part->job = NULL;
+    }
+}

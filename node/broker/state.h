@@ -261,6 +261,7 @@ uint64_t broker_random(struct broker *b);
 /* ---- topics.c: the view, topics and partitions ---- */
 
 void topics_switch_view(struct broker *b, const struct view *view);
+void topics_forget_batches(struct broker *b); /* at the end: frees what queued batches own */
 void topics_free_all(struct broker *b);
 struct topic_row *topic_by_name(const struct broker *b, struct slice name);
 struct topic_row *topic_by_id(const struct broker *b, const uint8_t id[16]);
@@ -280,6 +281,7 @@ void produce_admit(struct broker *b, struct produce_part *part, struct slice rec
 void produce_judged(struct broker *b, struct admit_job *job);
 void produce_moved(struct broker *b, struct partition *p);  /* the stable offset moved */
 void produce_fail_all(struct broker *b, struct partition *p, int16_t error);
+void produce_forget(struct partition *p);
 void produce_kick(struct broker *b, struct partition *p);   /* the head of the queue may go on */
 /* Implemented by handle_produce.c: one part has its outcome. */
 void produce_part_answered(struct broker *b, struct produce_part *part);

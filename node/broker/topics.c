@@ -262,6 +262,17 @@ void topics_switch_view(struct broker *b, const struct view *view)
     catalogue_view_moved(b);
 }
 
+void topics_forget_batches(struct broker *b)
+{
+    struct map_iter it = {0};
+    while (map_next(&b->topics_by_id, &it)) {
+        const struct topic_row *t = it.value;
+        for (int32_t i = 0; i < t->partitions_n; i++)
+            if (t->partition[i])
+                produce_forget(t->partition[i]);
+    }
+}
+
 void topics_free_all(struct broker *b)
 {
     struct map_iter it = {0};
