@@ -208,7 +208,7 @@ static int run_all(struct node *n, struct err *err)
     const struct view *v = control_view(n->control);
     char cluster_id[FOLDER_CLUSTER_ID_MAX + 1];
     snprintf(cluster_id, sizeof cluster_id, "%.*s", SLICE_FMT(v->cluster_id));
-    int rc = folder_set_cluster(&n->folder, cluster_id, err);
+    int rc = folder_check_cluster(&n->folder, cluster_id, err);
     if (!rc && *n->config.cluster_id && strcmp(n->config.cluster_id, cluster_id) != 0)
         rc = err_set(err, ERR_CONFLICT, "cluster-id is %s but the data folder's cluster is %s",
                      n->config.cluster_id, cluster_id);
@@ -219,8 +219,39 @@ static int run_all(struct node *n, struct err *err)
         rc = control_run(n->control, err);
     if (!rc)
         rc = admin_run(n->admin, err);
+    if (!rc) /* last: a guard for later starts, which nobody has to wait for */
+        rc = folder_set_cluster(&n->folder, cluster_id, err);
     view_unref(v);
     return rc;
+}
+
+struct control_start {
+    struct node *node;
+    struct err err;
+    int rc;
+};
+
+static void *control_start_main(void *arg)
+{
+    struct control_start *s = arg;
+    s->rc = start_control(s->node, &s->err);
+    return NULL;
+}
+
+/* The control plane and the broker's log recover side by side: both wait for the disk most of the
+ * time. */
+static int recover(struct node *n, struct err *err)
+{
+    struct control_start s = {.node = n};
+    pthread_t thread;
+    int rc = thread_start(&thread, control_start_main, &s, err);
+    if (rc)
+        return rc;
+    rc = runtime_open(n->runtime, err);
+    pthread_join(thread, NULL);
+    if (!rc && s.rc)
+        *err = s.err;
+    return rc ? rc : s.rc;
 }
 
 static int start(struct node *n, struct err *err)
@@ -240,7 +271,7 @@ static int start(struct node *n, struct err *err)
     if (rc)
         return rc;
     set_admin_url(n);
-    rc = start_control(n, err);
+    rc = recover(n, err);
     return rc ? rc : run_all(n, err);
 }
 

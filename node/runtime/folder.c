@@ -74,7 +74,12 @@ static bool has_foreign(const struct folder *f)
     return foreign;
 }
 
-/* Writes a small file so that it is there whole or not at all. */
+static int sync_folder(struct folder *f, struct err *err)
+{
+    return fsync(f->dir_fd) < 0 ? io_error(err, f, "write its identity") : 0;
+}
+
+/* Writes a small file so that it is there whole or not at all; sync_folder makes its name last. */
 static int put_file(struct folder *f, const char *name, struct slice text, mode_t mode,
                     struct err *err)
 {
@@ -85,7 +90,7 @@ static int put_file(struct folder *f, const char *name, struct slice text, mode_
         return io_error(err, f, "write its identity");
     bool ok = write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
     close(fd);
-    if (!ok || renameat(f->dir_fd, temp, f->dir_fd, name) < 0 || fsync(f->dir_fd) < 0)
+    if (!ok || renameat(f->dir_fd, temp, f->dir_fd, name) < 0)
         return io_error(err, f, "write its identity");
     return 0;
 }
@@ -134,6 +139,7 @@ static int write_node(struct folder *f, struct err *err)
     bytes_add_str(&out, "\n");
     int rc = put_file(f, node_name, bytes_slice(&out), 0640, err);
     bytes_free(&out);
+    f->written = true;
     return rc;
 }
 
@@ -246,6 +252,7 @@ static int load_token(struct folder *f, struct err *err)
     memcpy(f->token, out.p, FOLDER_TOKEN_CHARS);
     bytes_add_str(&out, "\n");
     rc = put_file(f, token_name, bytes_slice(&out), 0600, err);
+    f->written = true;
     bytes_free(&out);
     return rc;
 }
@@ -261,22 +268,31 @@ int folder_open(struct folder *f, const char *path, int32_t node_id,
         rc = check_node(f, node_id, expected_cluster_id, err);
     if (!rc)
         rc = load_token(f, err);
+    if (!rc && f->written)
+        rc = sync_folder(f, err);
     if (rc)
         folder_close(f);
     return rc;
 }
 
+int folder_check_cluster(const struct folder *f, const char *cluster_id, struct err *err)
+{
+    if (!*f->cluster_id || !strcmp(f->cluster_id, cluster_id))
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "data folder %s belongs to cluster %s but its catalogue is of cluster %s: "
+                   "parts of two folders were mixed; restore the whole folder from one backup",
+                   f->path, f->cluster_id, cluster_id);
+}
+
 int folder_set_cluster(struct folder *f, const char *cluster_id, struct err *err)
 {
-    if (!strcmp(f->cluster_id, cluster_id))
-        return 0;
-    if (*f->cluster_id)
-        return err_set(err, ERR_CONFLICT,
-                       "data folder %s belongs to cluster %s but its catalogue is of cluster %s: "
-                       "parts of two folders were mixed; restore the whole folder from one backup",
-                       f->path, f->cluster_id, cluster_id);
+    int rc = folder_check_cluster(f, cluster_id, err);
+    if (rc || *f->cluster_id)
+        return rc;
     snprintf(f->cluster_id, sizeof f->cluster_id, "%s", cluster_id);
-    return write_node(f, err);
+    rc = write_node(f, err);
+    return rc ? rc : sync_folder(f, err);
 }
 
 void folder_close(struct folder *f)

@@ -24,6 +24,7 @@ struct folder {
     int lock_fd;
     int32_t node_id;
     bool fresh;       /* made by this start */
+    bool written;     /* files were written that the folder must be synced for */
     char incarnation[FOLDER_INCARNATION_HEX + 1];
     char cluster_id[FOLDER_CLUSTER_ID_MAX + 1]; /* "" until the cluster has one */
     char token[FOLDER_TOKEN_CHARS + 1];
@@ -34,7 +35,9 @@ struct folder {
  * (ERR_CORRUPT), ERR_IO. expected_cluster_id: "" for any. */
 int folder_open(struct folder *f, const char *path, int32_t node_id,
                 const char *expected_cluster_id, struct err *err);
-/* Notes the cluster id on first start; ERR_CONFLICT when the folder belongs to another cluster. */
+/* ERR_CONFLICT when the folder belongs to another cluster. */
+int folder_check_cluster(const struct folder *f, const char *cluster_id, struct err *err);
+/* The same, and notes the cluster id on first start. */
 int folder_set_cluster(struct folder *f, const char *cluster_id, struct err *err);
 void folder_close(struct folder *f);
 

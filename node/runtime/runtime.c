@@ -119,7 +119,7 @@ static void init_net(struct runtime *rt)
     net_new(&rt->net, &rt->loop, &config, &handler);
 }
 
-static int open_broker(struct runtime *rt, struct err *err)
+int runtime_open(struct runtime *rt, struct err *err)
 {
     struct broker_config config = rt->config.broker;
     if (!config.advertised_port)
@@ -164,8 +164,6 @@ int runtime_new(struct runtime **out, const struct runtime_config *config, struc
     files_init(&rt->files, config->root, FDCACHE_DISK_MAX);
     init_net(rt);
     int rc = net_listen(rt->net, config->kafka_address, config->kafka_port, err);
-    if (!rc)
-        rc = open_broker(rt, err);
     if (rc) {
         runtime_free(rt);
         return rc;

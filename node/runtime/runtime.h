@@ -2,7 +2,8 @@
  * thread with a libuv loop, the Kafka listener and its connections; a writer thread for the journal and
  * one for segments; the judge pool; a reader for cold ranges. It decides nothing.
  *
- *   runtime_new    binds the listener, opens the broker (recovery), on the caller's thread
+ *   runtime_new    binds the listener
+ *   runtime_open   opens the broker: recovery, on the caller's thread
  *   runtime_run    starts the threads with the first view
  *   runtime_stop   stops accepting, finishes what is under way, flushes, joins the threads
  *   runtime_free   when nobody calls it any more
@@ -43,6 +44,7 @@ struct runtime_config {
 
 int runtime_new(struct runtime **out, const struct runtime_config *config, struct err *err);
 int runtime_kafka_port(const struct runtime *rt);
+int runtime_open(struct runtime *rt, struct err *err);
 int runtime_run(struct runtime *rt, const struct view *view /* a reference is taken */,
                 struct err *err);
 
