@@ -1,5 +1,6 @@
 """Health, readiness, status, metrics and logs."""
 import json
+import os
 import re
 import subprocess
 import sys
@@ -40,6 +41,9 @@ def test_metrics_follow_the_conventions():
                 assert (name, m.group(2)) not in seen, f"twice: {line}"
                 seen.add((name, m.group(2)))
                 values[(name, m.group(2))] = float(m.group(3))
+        page = open(os.path.join(node.ROOT, "docs", "operations.md"), encoding="utf-8").read()
+        for name in typed:
+            assert f"`{name}`" in page, f"{name} is not in docs/operations.md"
         for name in ("writ_journal_sync_seconds_count", "writ_requests_received_total",
                      "writ_catalogue_version", "writ_raft_term", "writ_raft_append_seconds_count",
                      "process_resident_memory_bytes", "writ_http_request_seconds_count"):
