@@ -1,5 +1,5 @@
-/* Preloaded into a node: makes the next syncs or writes of files whose path holds a word fail, once a
- * trigger file exists. FAULT_TRIGGER names it; its text is "<call> <word> <errno>", for example
+/* Preloaded into a node: makes the next syncs or writes of files whose path holds a word fail, once
+ * a trigger file exists. FAULT_TRIGGER names it; its text is "<call> <word> <errno>", for example
  * "fdatasync journal 5". */
 #include <dlfcn.h>
 #include <errno.h>
