@@ -149,11 +149,13 @@ static int index_extend(struct store *s, const struct plog *p, const struct log_
     }
     struct rebuild r = {.x = x, .base = g->base, .max = -1};
     uint32_t from = 0;
+    int64_t offset = g->base;
     if (x->n) {
         from = x->entry[x->n - 1].position;
+        offset += x->entry[x->n - 1].offset;
         r.max = x->entry[x->n - 1].max_before;
     }
-    return log_headers_scan(s, p, g, from, limit, rebuild_visit, &r, err);
+    return log_headers_scan(s, p, g, from, offset, limit, rebuild_visit, &r, err);
 }
 
 /* Puts what was loaded before what the appends since start have noted. */
@@ -265,14 +267,14 @@ const struct log_index_entry *log_index_by_time(const struct log_index *x, int64
 }
 
 int log_headers_scan(struct store *s, const struct plog *p, const struct log_segment *g,
-                     uint32_t from, uint32_t to, log_header_visit visit, void *arg, struct err *err)
+                     uint32_t from, int64_t offset, uint32_t to, log_header_visit visit, void *arg,
+                     struct err *err)
 {
     char path[DISK_PATH_MAX];
     log_path_segment(&p->id, g->base, ".log", path);
     uint32_t cap = to - from < LOG_SCAN_BYTES ? to - from : LOG_SCAN_BYTES;
     uint8_t *chunk = mem_alloc(cap + 1);
     uint32_t chunk_at = 0, chunk_n = 0, want = LOG_ALIGN; /* most scans end within a page or two */
-    int64_t expected = -1;
     int e = 0;
     while (from < to) {
         if (from < chunk_at || from + LOG_BATCH_HEADER_BYTES > chunk_at + chunk_n) {
@@ -290,7 +292,7 @@ int log_headers_scan(struct store *s, const struct plog *p, const struct log_seg
         struct log_batch b;
         if (from + LOG_BATCH_HEADER_BYTES > chunk_at + chunk_n ||
             !log_batch_parse(chunk + (from - chunk_at), &b) || b.size_bytes > to - from ||
-            b.base_offset < g->base || (expected >= 0 && b.base_offset < expected)) {
+            b.base_offset != offset) {
             e = err_set(err, ERR_CORRUPT, "%s is damaged at byte %u: no batch begins there", path,
                         from);
             break;
@@ -298,7 +300,7 @@ int log_headers_scan(struct store *s, const struct plog *p, const struct log_seg
         if (!visit(arg, from, &b)) {
             break;
         }
-        expected = b.base_offset + b.last_delta + 1;
+        offset = b.base_offset + b.last_delta + 1;
         from += b.size_bytes;
     }
     mem_free(chunk);

@@ -197,13 +197,25 @@ uint64_t plog_size_bytes(const struct plog *p)
     return n;
 }
 
+int32_t log_epoch_find(const struct plog *p, int64_t offset, int64_t *until)
+{
+    uint32_t lo = 0, hi = p->epochs_n;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (p->epoch[mid].start_offset <= offset) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    *until = lo < p->epochs_n ? p->epoch[lo].start_offset : INT64_MAX;
+    return lo ? p->epoch[lo - 1].epoch : -1;
+}
+
 int32_t plog_epoch_at(const struct plog *p, int64_t offset)
 {
-    int32_t epoch = -1;
-    for (uint32_t i = 0; i < p->epochs_n && p->epoch[i].start_offset <= offset; i++) {
-        epoch = p->epoch[i].epoch;
-    }
-    return epoch;
+    int64_t until;
+    return log_epoch_find(p, offset, &until);
 }
 
 struct slice plog_note(const struct plog *p, int64_t *offset)

@@ -35,10 +35,12 @@ static int seek(struct store *s, struct plog *p, struct log_segment *g, struct s
                 struct err *err)
 {
     uint32_t from = 0;
+    int64_t offset = g->base;
     bool known = false;
     for (int i = 0; p->cursor && i < LOG_CURSORS && !known; i++) {
         known = p->cursor[i].offset == k->offset && p->cursor[i].segment == g->base;
         from = known ? p->cursor[i].position : 0;
+        offset = known ? k->offset : offset;
     }
     if (!known && k->offset > g->base) {
         struct log_index *x;
@@ -48,8 +50,9 @@ static int seek(struct store *s, struct plog *p, struct log_segment *g, struct s
         }
         const struct log_index_entry *at = log_index_by_offset(x, (uint32_t)(k->offset - g->base));
         from = at ? at->position : 0;
+        offset += at ? at->offset : 0;
     }
-    int e = log_headers_scan(s, p, g, from, readable(p, g), seek_visit, k, err);
+    int e = log_headers_scan(s, p, g, from, offset, readable(p, g), seek_visit, k, err);
     if (!e && !k->found) {
         e = err_set(err, ERR_CORRUPT, "offset %lld is missing in segment %lld",
                     (long long)k->offset, (long long)g->base);
@@ -149,6 +152,7 @@ int plog_read(struct store *s, struct plog *p, int64_t offset, uint64_t max_byte
     out->first_batch_bytes = k.batch.size_bytes;
     out->first_offset = k.batch.base_offset;
     out->verified = log_verified_has(g, k.position, end);
+    out->epoch = log_epoch_find(p, k.batch.base_offset, &out->epoch_until);
     cursor_put(p, next, next == limit_offset && end == g->size && g != log_active(p) ? -1 : g->base,
                end);
     return 0;
@@ -160,6 +164,9 @@ struct reader {
     struct disk *disk;
     const char *path;
     uint64_t position, end;
+    int64_t offset; /* the base offset that must come next: it is not under the CRC */
+    int32_t epoch;  /* nor is the leader epoch: of batches below epoch_until */
+    int64_t epoch_until;
     uint8_t *bytes; /* owned */
     size_t cap, n;  /* n bytes from chunk_at on */
     uint64_t chunk_at;
@@ -208,22 +215,33 @@ static int reader_next(struct reader *r, struct slice *batch, struct err *err)
             continue;
         }
         *batch = slice_of(p, b.size_bytes);
-        if (!log_batch_intact(*batch)) {
+        if (!log_batch_intact(*batch) || b.base_offset != r->offset ||
+            (b.base_offset < r->epoch_until ? b.epoch != r->epoch : b.epoch <= r->epoch)) {
             break;
         }
+        r->offset += b.last_delta + 1;
         r->position += b.size_bytes;
         return 1;
     }
-    return err_set(err, ERR_CORRUPT, "%s is damaged at byte %llu: the batch's checksum differs",
-                   r->path, (unsigned long long)r->position);
+    return err_set(err, ERR_CORRUPT,
+                   "%s is damaged at byte %llu: the batch is not as it was written", r->path,
+                   (unsigned long long)r->position);
+}
+
+static struct reader reader_of(struct disk *disk, const struct plog_range *range)
+{
+    return (struct reader){.disk = disk,
+                           .path = range->path,
+                           .position = range->position,
+                           .end = range->position + range->size_bytes,
+                           .offset = range->first_offset,
+                           .epoch = range->epoch,
+                           .epoch_until = range->epoch_until};
 }
 
 int plog_range_check(struct disk *disk, const struct plog_range *range, struct err *err)
 {
-    struct reader r = {.disk = disk,
-                       .path = range->path,
-                       .position = range->position,
-                       .end = range->position + range->size_bytes};
+    struct reader r = reader_of(disk, range);
     struct slice batch;
     int e;
     do {
@@ -264,10 +282,7 @@ int plog_scan(struct store *s, struct plog *p, int64_t from,
         if (e) {
             return e;
         }
-        struct reader r = {.disk = s->disk,
-                           .path = range.path,
-                           .position = range.position,
-                           .end = range.position + range.size_bytes};
+        struct reader r = reader_of(s->disk, &range);
         struct slice batch;
         while (more && (e = reader_next(&r, &batch, err)) == 1) {
             struct log_batch b;
@@ -306,7 +321,10 @@ static bool time_visit(void *arg, uint32_t position, const struct log_batch *b)
     struct reader r = {.disk = t->s->disk,
                        .path = path,
                        .position = position,
-                       .end = (uint64_t)position + b->size_bytes};
+                       .end = (uint64_t)position + b->size_bytes,
+                       .offset = b->base_offset,
+                       .epoch = b->epoch,
+                       .epoch_until = INT64_MAX};
     struct slice batch;
     int e = reader_next(&r, &batch, t->err);
     bool found = e == 1 && log_batch_find_time(batch, t->from, t->ms, &t->offset, &t->timestamp_ms);
@@ -338,7 +356,8 @@ int plog_find_time(struct store *s, struct plog *p, int64_t ms, int64_t *offset,
                             .err = err,
                             .offset = -1,
                             .timestamp_ms = -1};
-        e = log_headers_scan(s, p, g, at ? at->position : 0, readable(p, g), time_visit, &t, err);
+        e = log_headers_scan(s, p, g, at ? at->position : 0, g->base + (at ? at->offset : 0),
+                             readable(p, g), time_visit, &t, err);
         if (e || t.error) {
             return e ? e : t.error;
         }

@@ -293,10 +293,12 @@ void log_index_forget(struct store *s, struct plog *p, int64_t segment);
 const struct log_index_entry *log_index_by_offset(const struct log_index *x, uint32_t rel);
 const struct log_index_entry *log_index_by_position(const struct log_index *x, uint32_t position);
 const struct log_index_entry *log_index_by_time(const struct log_index *x, int64_t ms);
-/* Walks over the batch headers in [from, to) of a segment; stops when visit says false. */
+/* Walks over the batch headers in [from, to) of a segment; stops when visit says false. `offset` is
+ * the base offset that must stand at `from`, and offsets must be dense from there: base offsets are
+ * not under a batch's CRC, so this is what guards them. */
 typedef bool (*log_header_visit)(void *arg, uint32_t position, const struct log_batch *b);
 int log_headers_scan(struct store *s, const struct plog *p, const struct log_segment *g,
-                     uint32_t from, uint32_t to, log_header_visit visit, void *arg,
+                     uint32_t from, int64_t offset, uint32_t to, log_header_visit visit, void *arg,
                      struct err *err);
 
 /* ---- plog.c ---- */
@@ -310,6 +312,8 @@ void log_plog_free(struct plog *p);
 struct plog *log_plog_by_no(const struct store *s, uint32_t no);
 void log_plog_release(struct store *s, struct plog *p); /* frees a deleted one that nothing holds */
 void log_plog_epoch(struct plog *p, int32_t epoch, int64_t offset);
+/* The epoch at an offset (-1: none) and where the next one begins (INT64_MAX: nowhere). */
+int32_t log_epoch_find(const struct plog *p, int64_t offset, int64_t *until);
 /* Takes a batch into the books: index, times, sizes, end. The segment exists. */
 void log_plog_account(struct store *s, struct plog *p, struct log_segment *g, int64_t base_offset,
                       int32_t records_n, uint32_t size_bytes, int64_t max_timestamp, int32_t epoch,

@@ -110,8 +110,7 @@ int64_t plog_stable_offset(const struct plog *p); /* all below is durable and re
 uint64_t plog_size_bytes(const struct plog *p);
 /* The largest timestamp and, unless offset is NULL, the first record that has it (may read from the
  * disk). -1: empty. */
-int64_t plog_max_timestamp_ms(const struct plog *p, int64_t *offset); /* -1: empty; offset may be
-                                                                       * NULL */
+int64_t plog_max_timestamp_ms(const struct plog *p, int64_t *offset);
 
 /* A contiguous range of whole batches in one segment file, starting with the batch that holds
  * `offset`. first_batch_bytes is the size of the first batch, so that the caller can return it even
@@ -124,6 +123,9 @@ struct plog_range {
     uint64_t first_batch_bytes;
     int64_t first_offset; /* base offset of the first batch */
     bool verified;
+    /* For the check: leader epoch of the batches below epoch_until; beyond it is higher. */
+    int32_t epoch;
+    int64_t epoch_until;
 };
 /* The lookup may have to read an index or scan batch headers: it does so through the disk given at
  * open (page cache). ERR_INVALID: out of range [start, stable]. size 0 at the end of the log. */

@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,7 +34,10 @@ struct world {
     uint64_t random;
     uint64_t seed;
     uint64_t recoveries, lives;
+    uint64_t resumed, failed;
 };
+
+static bool with_faults;
 
 static uint64_t rnd(struct world *w, uint64_t n)
 {
@@ -174,6 +178,9 @@ static void work_one(struct world *w)
 static void settle(struct world *w)
 {
     fx_drain(&w->fx);
+    if (store_failed(w->fx.s)) {
+        return;
+    }
     for (int i = 0; i < PLOGS; i++) {
         struct model_plog *m = &w->m[i];
         struct plog *p = store_find(w->fx.s, &m->id);
@@ -283,6 +290,43 @@ static void compare(struct world *w)
     }
 }
 
+/* ---- faults ---- */
+
+static void fault_begin(struct world *w)
+{
+    static const unsigned calls[] = {SIM_DISK_WRITE, SIM_DISK_SYNC, SIM_DISK_ALLOCATE,
+                                     SIM_DISK_NAMES, SIM_DISK_WRITE | SIM_DISK_SYNC};
+    static const char *const paths[] = {NULL, ".jnl", ".log", ".index", "checkpoint", "topics"};
+    if (rnd(w, 3) == 0) {
+        sim_disk_set_space(w->fx.sd, sim_disk_used(w->fx.sd) + rnd(w, 30000));
+        return;
+    }
+    /* a failed journal ends a life early: that has its share, not more */
+    unsigned call = calls[rnd(w, 5)];
+    sim_disk_fail(w->fx.sd, call, paths[rnd(w, 6)], 1 + rnd(w, 20), rnd(w, 2) ? EIO : ENOSPC,
+                  rnd(w, 4));
+}
+
+/* The fault is over: the store goes on by itself, or has failed for good. */
+static void fault_end(struct world *w)
+{
+    sim_disk_fail(w->fx.sd, 0, NULL, 0, 0, 0);
+    sim_disk_set_space(w->fx.sd, UINT64_MAX);
+    for (int i = 0; i < 4; i++) {
+        w->fx.now_ms += 1500;
+        for (struct plog *q = NULL; (q = store_next(w->fx.s, q));) {
+            model_of(w, q)->start_wanted = plog_stable_offset(q);
+        }
+        fx_tick(&w->fx);
+        fx_drain(&w->fx);
+    }
+    if (!store_failed(w->fx.s)) {
+        settle(w);
+        CHECK(w, store_room(w->fx.s) > 0, "appends did not resume");
+        w->resumed++;
+    }
+}
+
 /* ---- lives ---- */
 
 static void crash(struct world *w)
@@ -323,6 +367,8 @@ static void recover(struct world *w)
     w->recoveries++;
 }
 
+static uint64_t resumed, failed; /* over all seeds: the faults did something */
+
 static void run_seed(uint64_t seed)
 {
     struct world *w = MEM_NEW(struct world);
@@ -337,13 +383,27 @@ static void run_seed(uint64_t seed)
     recover(w);
     for (; w->lives < LIVES; w->lives++) {
         uint64_t cut = sim_disk_calls(w->fx.sd) + rnd(w, 400);
-        for (int i = 0; i < 300 && sim_disk_calls(w->fx.sd) < cut; i++) {
+        bool faulty = with_faults && rnd(w, 3);
+        if (faulty) {
+            fault_begin(w);
+        }
+        for (int i = 0; i < 300 && sim_disk_calls(w->fx.sd) < cut && !store_failed(w->fx.s); i++) {
             work_one(w);
-            if (rnd(w, 60) == 0) {
+            if (rnd(w, 60) == 0 && !faulty) {
                 settle(w);
             }
+            if (faulty && rnd(w, 200) == 0) {
+                fault_end(w);
+                faulty = false;
+            }
         }
-        CHECK(w, !store_failed(w->fx.s), "failed");
+        CHECK(w, with_faults || !store_failed(w->fx.s), "failed");
+        w->failed += store_failed(w->fx.s);
+        if (faulty && rnd(w, 2) && !store_failed(w->fx.s)) {
+            fault_end(w);
+        }
+        sim_disk_fail(w->fx.sd, 0, NULL, 0, 0, 0);
+        sim_disk_set_space(w->fx.sd, UINT64_MAX);
         crash(w);
         recover(w);
         compare(w);
@@ -351,6 +411,8 @@ static void run_seed(uint64_t seed)
     for (int i = 0; i < PLOGS; i++) {
         model_clear(&w->m[i]);
     }
+    resumed += w->resumed;
+    failed += w->failed;
     fx_free(&w->fx);
     mem_free(w);
 }
@@ -363,6 +425,9 @@ static void test_crashes(void **state)
     for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++) {
         run_seed(seed);
     }
+    if (with_faults && seeds >= 100) {
+        assert_true(resumed > seeds / 10 && failed > seeds / 10);
+    }
 }
 
 int main(int argc, char **argv)
@@ -373,6 +438,7 @@ int main(int argc, char **argv)
     if (argc > 2) {
         first_seed = strtoull(argv[2], NULL, 10);
     }
+    with_faults = argc > 3 && strcmp(argv[3], "faults") == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crashes),
     };
