@@ -21,14 +21,6 @@ struct raft_guard_send {
     struct raft_guard_send *next;
 };
 
-struct guard_put {
-    struct raft_guard *guard;
-    struct raft_io_snapshot_put *request;
-    raft_io_snapshot_put_cb cb;
-    bool install;
-    struct raft_io_snapshot_put base;
-};
-
 static bool rule_on(const struct raft_guard *g, enum raft_guard_rule rule)
 {
     return (g->options.off & (1u << rule)) == 0;
@@ -291,7 +283,7 @@ bool raft_guard_may_change(const struct raft_guard *g)
 
 static bool writing(const struct raft_guard *g)
 {
-    return g->appends != NULL || g->installing;
+    return g->appends != NULL || (g->put.request != NULL && g->put.install);
 }
 
 static void watch_stall(struct raft_guard *g, raft_time now)
@@ -299,8 +291,8 @@ static void watch_stall(struct raft_guard *g, raft_time now)
     char why[128];
     raft_time since = g->appends != NULL ? g->appends->since : now;
 
-    if (g->installing && g->installing_since < since)
-        since = g->installing_since;
+    if (g->put.request != NULL && g->put.install && g->put.since < since)
+        since = g->put.since;
     if (!rule_on(g, RAFT_GUARD_STALL) || g->stall_limit_ms == 0 || now < since ||
         now - since <= g->stall_limit_ms)
         return;
@@ -506,16 +498,6 @@ static void on_base_closed(struct raft_io *base)
         g->close_cb(&g->io);
 }
 
-static void guard_close(struct raft_io *io, raft_io_close_cb cb)
-{
-    struct raft_guard *g = guard_of(io);
-
-    g->close_cb = cb;
-    g->closing = true;
-    tell_swallowed(g);
-    g->base->close(g->base, on_base_closed);
-}
-
 static int guard_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
                       struct raft_snapshot **snapshot, raft_index *start_index,
                       struct raft_entry *entries[], size_t *n_entries)
@@ -690,11 +672,14 @@ static void on_append(struct raft_io_append *base, int status)
         snprintf(why, sizeof why, "the Raft log cannot be written: %s", g->base->errmsg);
         raft_guard_stop(g, why);
     }
-    if (!g->dead || g->closing) { /* closing: libraft frees what it holds */
-        g->inside++;
-        a->cb(a->request, status);
-        g->inside--;
+    if (g->dead && !g->closing) {
+        a->next = g->orphans;
+        g->orphans = a;
+        return;
     }
+    g->inside++;
+    a->cb(a->request, status); /* closing: libraft frees what it holds */
+    g->inside--;
     mem_free(a);
     settle(g);
 }
@@ -738,26 +723,30 @@ static int guard_truncate(struct raft_io *io, raft_index index)
     return must_succeed(g, g->base->truncate(g->base, index), "the Raft log cannot be cut");
 }
 
+static void finish_put(struct raft_guard *g, int status)
+{
+    struct raft_io_snapshot_put *request = g->put.request;
+
+    g->put.request = NULL; /* libraft may begin the next one from inside */
+    g->inside++;
+    g->put.cb(request, status);
+    g->inside--;
+}
+
 static void on_put(struct raft_io_snapshot_put *base, int status)
 {
-    struct guard_put *p = base->data;
-    struct raft_guard *g = p->guard;
+    struct raft_guard *g = base->data;
     char why[RAFT_ERRMSG_BUF_SIZE + 64];
 
-    if (p->install) {
-        g->installing = false;
-        if (status != 0 && !g->closing && rule_on(g, RAFT_GUARD_FAILSTOP)) {
-            g->hits[RAFT_GUARD_FAILSTOP]++;
-            snprintf(why, sizeof why, "a received snapshot cannot be written: %s", g->base->errmsg);
-            raft_guard_stop(g, why);
-        }
+    if (g->put.install && status != 0 && !g->closing && rule_on(g, RAFT_GUARD_FAILSTOP)) {
+        g->hits[RAFT_GUARD_FAILSTOP]++;
+        snprintf(why, sizeof why, "a received snapshot cannot be written: %s", g->base->errmsg);
+        raft_guard_stop(g, why);
     }
-    if (!g->dead || g->closing) {
-        g->inside++;
-        p->cb(p->request, status);
-        g->inside--;
-    }
-    mem_free(p);
+    g->put.back = g->dead && !g->closing;
+    if (g->put.back)
+        return;
+    finish_put(g, status);
     settle(g);
 }
 
@@ -766,26 +755,23 @@ static int guard_snapshot_put(struct raft_io *io, unsigned trailing,
                               const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb cb)
 {
     struct raft_guard *g = guard_of(io);
-    struct guard_put *p;
     int rc;
 
     if (g->dead)
         return RAFT_SHUTDOWN;
-    p = MEM_NEW(struct guard_put);
-    *p = (struct guard_put){.guard = g, .request = request, .cb = cb, .install = trailing == 0};
-    p->base.data = p;
-    if (p->install && g->receiving == RAFT_GUARD_INSTALLING)
+    ASSERT(g->put.request == NULL);
+    g->put.request = request;
+    g->put.cb = cb;
+    g->put.install = trailing == 0;
+    g->put.back = false;
+    g->put.since = g->base->time(g->base);
+    g->put.base.data = g;
+    if (g->put.install && g->receiving == RAFT_GUARD_INSTALLING)
         note_match(g);
-    rc = g->base->snapshot_put(g->base, trailing, &p->base, snapshot, on_put);
-    if (rc != 0) {
-        mem_free(p);
-        return pass_error(g, rc);
-    }
-    if (p->install) {
-        g->installing = true;
-        g->installing_since = g->base->time(g->base);
-    }
-    return 0;
+    rc = g->base->snapshot_put(g->base, trailing, &g->put.base, snapshot, on_put);
+    if (rc != 0)
+        g->put.request = NULL;
+    return pass_error(g, rc);
 }
 
 static int guard_snapshot_get(struct raft_io *io, struct raft_io_snapshot_get *request,
@@ -808,6 +794,25 @@ static int guard_random(struct raft_io *io, int min, int max)
     struct raft_guard *g = guard_of(io);
 
     return g->base->random(g->base, min, max);
+}
+
+static void guard_close(struct raft_io *io, raft_io_close_cb cb)
+{
+    struct raft_guard *g = guard_of(io);
+
+    g->close_cb = cb;
+    g->closing = true;
+    tell_swallowed(g);
+    while (g->orphans != NULL) {
+        struct raft_guard_append *a = g->orphans;
+
+        g->orphans = a->next;
+        a->cb(a->request, RAFT_CANCELED);
+        mem_free(a);
+    }
+    if (g->put.request != NULL && g->put.back)
+        finish_put(g, RAFT_CANCELED);
+    g->base->close(g->base, on_base_closed);
 }
 
 /* ---- the state machine ---- */
@@ -908,6 +913,12 @@ void raft_guard_release(struct raft_guard *g)
 
         mem_free(g->appends);
         g->appends = next;
+    }
+    while (g->orphans != NULL) {
+        struct raft_guard_append *next = g->orphans->next;
+
+        mem_free(g->orphans);
+        g->orphans = next;
     }
     while (g->swallowed != NULL) {
         struct raft_guard_send *next = g->swallowed->next;

@@ -103,8 +103,14 @@ struct raft_guard {
     enum { RAFT_GUARD_IDLE, RAFT_GUARD_APPENDING, RAFT_GUARD_INSTALLING } receiving;
     raft_index receiving_end;
     struct raft_guard_append *appends, **appends_end; /* on their way to the disk, oldest first */
-    bool installing;
-    raft_time installing_since;
+    struct raft_guard_append *orphans; /* came back when we were dead: libraft hears at the close */
+
+    struct { /* libraft has one at a time */
+        struct raft_io_snapshot_put base, *request; /* request NULL: none */
+        raft_io_snapshot_put_cb cb;
+        bool install, back;
+        raft_time since;
+    } put;
 
     raft_id vote; /* of the current term */
     struct raft_guard_send *swallowed, **swallowed_end;

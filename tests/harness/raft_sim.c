@@ -383,6 +383,8 @@ static int sim_snapshot_put(struct raft_io *io, unsigned trailing,
     if (trailing == 0) {
         push_op(x, &(struct op){
                        .kind = OP_INSTALL, .put = request, .put_cb = cb, .snapshot = snapshot});
+        if (x->durable > snapshot->index)
+            x->durable = snapshot->index; /* as with a truncation */
         return 0;
     }
     struct event *ev = schedule(s, s->now + chance(s, 5, 400), EV_SNAPSHOT, (int)x->number);

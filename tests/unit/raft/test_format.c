@@ -137,20 +137,22 @@ static void test_scan_tells_torn_from_damaged(void **state)
 
 static void test_snapshot_head_every_bit_counts(void **state)
 {
-    struct raft_snapshot_head h = {.incarnation = 1,
-                                   .raft_id = 2,
-                                   .index = 50,
-                                   .term = 3,
-                                   .conf_index = 4,
-                                   .first_index = 41,
-                                   .data_bytes = 5 * 1024 * 1024 / 2,
-                                   .lsn = 6};
-    struct raft_snapshot_head back;
+    struct raft_snapshot_head h, back;
     struct raft_configuration conf, conf_back;
     struct bytes b = {0};
     struct err e = {0};
 
     (void)state;
+    memset(&h, 0, sizeof h); /* the padding too: they are compared whole */
+    memset(&back, 0, sizeof back);
+    h.incarnation = 1;
+    h.raft_id = 2;
+    h.index = 50;
+    h.term = 3;
+    h.conf_index = 4;
+    h.first_index = 41;
+    h.data_bytes = 5 * 1024 * 1024 / 2;
+    h.lsn = 6;
     raft_configuration_init(&conf);
     raft_configuration_add(&conf, 1, "127.0.0.1:9292", RAFT_VOTER);
     raft_configuration_add(&conf, 900, "a.example:1", RAFT_STANDBY);
