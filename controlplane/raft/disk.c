@@ -1,353 +1,24 @@
-#include "raft/disk.h"
+#include "raft/disk_impl.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-
-enum {
-    BATCH_MAX = 256,                             /* appends that share one sync */
-    NO_SPACE_PAUSE_MS = 5000,                    /* before the next try to reserve space */
-    IDLE_MS = 10,                                /* then the writer does what can wait */
-};
-
-enum op_kind { OP_APPEND, OP_TRUNCATE, OP_PUT, OP_GET };
-
-struct op {
-    enum op_kind kind;
-    uint64_t since_ns;
-    int status;
-    union {
-        struct {
-            struct raft_io_append *request;
-            raft_io_append_cb cb;
-            const struct raft_entry *entries; /* libraft's until cb */
-            unsigned n;
-        } append;
-        uint64_t truncate;
-        struct {
-            struct raft_io_snapshot_put *request;
-            raft_io_snapshot_put_cb cb;
-            const struct raft_snapshot *snapshot; /* libraft's until cb */
-            unsigned trailing;
-            bool begun;
-        } put;
-        struct {
-            struct raft_io_snapshot_get *request;
-            raft_io_snapshot_get_cb cb;
-            struct raft_snapshot *snapshot;
-        } get;
-    };
-    struct op *next;
-};
-
-struct queue {
-    struct op *first, **end;
-};
-
-struct sent {
-    struct raft_io_send *request;
-    raft_io_send_cb cb;
-    struct sent *next;
-};
-
-struct raft_disk {
-    struct raft_io io;
-    struct raft_disk_config config;
-    bool loaded;
-    uint64_t random;
-
-    uv_async_t wake;
-    uv_timer_t timer;
-    unsigned open_handles;
-    raft_io_tick_cb tick;
-    raft_io_recv_cb recv;
-    raft_io_close_cb close_cb;
-    struct sent *sent, **sent_end;
-    struct raft_disk_metrics metrics; /* the loop's part of them */
-
-    uv_thread_t thread;
-    uv_mutex_t lock;
-    uv_cond_t work;    /* for the writer */
-    uv_cond_t settled; /* for the loop: a meta write, or the queue, is done */
-    /* Under the lock. */
-    struct queue queue;   /* kind 2 */
-    unsigned busy;        /* operations of kind 2 that the writer has taken and not answered */
-    struct op *own;       /* the snapshot of our own */
-    struct queue done;    /* for the loop */
-    bool meta_due;
-    uint64_t meta_term, meta_vote;
-    int meta_status;
-    bool stopping;
-    bool failed, failed_told;
-    char why[RAFT_ERRMSG_BUF_SIZE];
-
-    atomic_uint_least64_t room, log_bytes, snapshot_index, snapshot_bytes, no_space_until_ms;
-};
-
-static uint64_t now_ms(void)
-{
-    return uv_hrtime() / 1000000;
-}
-
-static void queue_init(struct queue *q)
-{
-    q->first = NULL;
-    q->end = &q->first;
-}
-
-static void queue_push(struct queue *q, struct op *op)
-{
-    op->next = NULL;
-    *q->end = op;
-    q->end = &op->next;
-}
-
-static struct op *queue_pop(struct queue *q)
-{
-    struct op *op = q->first;
-
-    q->first = op->next;
-    if (q->first == NULL)
-        q->end = &q->first;
-    op->next = NULL;
-    return op;
-}
-
-/* ---- the writer's thread ---- */
-
-static void publish(struct raft_disk *d)
-{
-    const struct raft_store *s = d->config.store;
-
-    atomic_store(&d->room, raft_store_room(s));
-    atomic_store(&d->log_bytes, raft_store_disk_bytes(s));
-    atomic_store(&d->snapshot_index, raft_store_snapshot_index(s));
-    atomic_store(&d->snapshot_bytes, raft_store_snapshot_bytes(s));
-}
-
-/* With the lock held. */
-static void note_failure(struct raft_disk *d, const struct err *e)
-{
-    if (d->failed)
-        return;
-    d->failed = true;
-    snprintf(d->why, sizeof d->why, "%.255s", e->msg);
-    uv_cond_broadcast(&d->settled);
-    uv_async_send(&d->wake);
-}
-
-static int status_of(enum err_code code)
-{
-    return code == ERR_OK ? 0 : code == ERR_LIMIT ? RAFT_NOSPACE : RAFT_IOERR;
-}
-
-static void answer(struct raft_disk *d, struct op *op, int status)
-{
-    op->status = status;
-    queue_push(&d->done, op);
-    uv_async_send(&d->wake);
-}
-
-static void do_meta(struct raft_disk *d)
-{
-    struct err e = {0};
-    uint64_t term = d->meta_term, vote = d->meta_vote;
-
-    uv_mutex_unlock(&d->lock);
-    int rc = raft_store_set_meta(d->config.store, term, vote, &e);
-
-    uv_mutex_lock(&d->lock);
-    if (rc != 0)
-        note_failure(d, &e);
-    d->meta_status = status_of((enum err_code)rc);
-    d->meta_due = false;
-    uv_cond_broadcast(&d->settled);
-}
-
-static int install(struct raft_store *s, struct op *op, struct err *e)
-{
-    bool done = false;
-    int rc = raft_store_snapshot_begin(s, op->put.snapshot, 0, e);
-
-    while (rc == 0 && !done)
-        rc = raft_store_snapshot_step(s, &done, e);
-    return rc == 0 ? raft_store_snapshot_commit(s, e) : rc;
-}
-
-static int run_op(struct raft_store *s, struct op *op, struct err *e)
-{
-    switch (op->kind) {
-    case OP_APPEND:
-        return raft_store_append(s, op->append.entries, op->append.n, e);
-    case OP_TRUNCATE:
-        return raft_store_truncate(s, op->truncate, e);
-    case OP_PUT:
-        return install(s, op, e);
-    case OP_GET:
-        return raft_store_snapshot_read(s, &op->get.snapshot, e);
-    }
-    UNREACHABLE();
-}
-
-/* Takes what waits, syncs once, answers in order. libraft never has two snapshots put at once, so an
- * install does not meet one of our own. */
-static void do_queue(struct raft_disk *d)
-{
-    struct raft_store *s = d->config.store;
-    struct op *batch[BATCH_MAX];
-    struct err e = {0};
-    unsigned n = 0;
-    int rc = 0;
-
-    while (n < BATCH_MAX && d->queue.first != NULL)
-        batch[n++] = queue_pop(&d->queue);
-    d->busy = n;
-    uv_mutex_unlock(&d->lock);
-
-    for (unsigned i = 0; i < n && rc == 0; i++)
-        rc = run_op(s, batch[i], &e);
-    if (rc == 0)
-        rc = raft_store_sync(s, &e);
-
-    uv_mutex_lock(&d->lock);
-    if (rc != 0)
-        note_failure(d, &e);
-    publish(d);
-    for (unsigned i = 0; i < n; i++)
-        answer(d, batch[i], status_of((enum err_code)rc));
-    d->busy = 0;
-    uv_cond_broadcast(&d->settled);
-    if (rc != 0 || d->queue.first != NULL)
-        return;
-    uv_mutex_unlock(&d->lock);
-    rc = raft_store_mark(s, &e);
-    uv_mutex_lock(&d->lock);
-    if (rc != 0)
-        note_failure(d, &e);
-}
-
-static void do_own_snapshot(struct raft_disk *d)
-{
-    struct raft_store *s = d->config.store;
-    struct op *op = d->own;
-    struct err e = {0};
-    bool done = false;
-    int rc = 0;
-
-    uv_mutex_unlock(&d->lock);
-    if (!op->put.begun)
-        rc = raft_store_snapshot_begin(s, op->put.snapshot, op->put.trailing, &e);
-    op->put.begun = true;
-    if (rc == 0)
-        rc = raft_store_snapshot_step(s, &done, &e);
-    if (rc == 0 && done)
-        rc = raft_store_snapshot_commit(s, &e);
-    uv_mutex_lock(&d->lock);
-    if (rc == ERR_LIMIT)
-        atomic_store(&d->no_space_until_ms, now_ms() + NO_SPACE_PAUSE_MS);
-    else if (rc != 0)
-        note_failure(d, &e);
-    if (rc == 0 && !done)
-        return;
-    publish(d);
-    d->own = NULL;
-    answer(d, op, status_of((enum err_code)rc));
-}
-
-/* The second copy of term and vote, or a spare log file. False when there is nothing to do. */
-static bool do_spare_work(struct raft_disk *d)
-{
-    struct raft_store *s = d->config.store;
-    struct err e = {0};
-    int rc;
-
-    if (raft_store_mirror_due(s) && !raft_store_prepare_urgent(s)) {
-        uv_mutex_unlock(&d->lock);
-        rc = raft_store_mirror_meta(s, &e);
-    } else if (raft_store_prepare_due(s) && now_ms() >= atomic_load(&d->no_space_until_ms)) {
-        uv_mutex_unlock(&d->lock);
-        rc = raft_store_prepare(s, &e);
-        if (rc == ERR_LIMIT) {
-            atomic_store(&d->no_space_until_ms, now_ms() + NO_SPACE_PAUSE_MS);
-            rc = 0;
-        }
-    } else {
-        return false;
-    }
-    uv_mutex_lock(&d->lock);
-    if (rc != 0)
-        note_failure(d, &e);
-    publish(d);
-    return true;
-}
-
-/* What came too late is answered without being done. */
-static void refuse_rest(struct raft_disk *d)
-{
-    while (d->queue.first != NULL)
-        answer(d, queue_pop(&d->queue), RAFT_IOERR);
-    if (d->own != NULL)
-        answer(d, d->own, RAFT_CANCELED);
-    d->own = NULL;
-    if (d->meta_due) {
-        d->meta_status = RAFT_IOERR;
-        d->meta_due = false;
-    }
-    uv_cond_broadcast(&d->settled);
-}
-
-static void writer(void *arg)
-{
-    struct raft_disk *d = arg;
-    bool idle = false; /* nothing came for IDLE_MS */
-
-    uv_mutex_lock(&d->lock);
-    for (;;) {
-        if (d->failed) {
-            refuse_rest(d);
-            if (d->stopping)
-                break;
-            uv_cond_wait(&d->work, &d->lock);
-        } else if (d->meta_due) {
-            do_meta(d);
-            idle = false;
-        } else if (raft_store_prepare_urgent(d->config.store) && do_spare_work(d)) {
-            continue;
-        } else if (d->queue.first != NULL) {
-            do_queue(d);
-            idle = false;
-        } else if (d->stopping) {
-            refuse_rest(d);
-            break;
-        } else if (d->own != NULL) {
-            do_own_snapshot(d);
-        } else if (!idle || !do_spare_work(d)) {
-            uint64_t wait_ms = idle ? NO_SPACE_PAUSE_MS : IDLE_MS;
-
-            idle = uv_cond_timedwait(&d->work, &d->lock, UINT64_C(1000000) * wait_ms) != 0;
-        }
-    }
-    uv_mutex_unlock(&d->lock);
-}
-
-/* ---- the loop's side ---- */
 
 static struct raft_disk *disk_of(struct raft_io *io)
 {
     return io->impl;
 }
 
-static void submit(struct raft_disk *d, struct op *op)
+static void submit(struct raft_disk *d, struct disk_op *op)
 {
     op->since_ns = uv_hrtime();
     uv_mutex_lock(&d->lock);
     if (op->kind == OP_PUT && op->put.trailing > 0)
         d->own = op;
     else
-        queue_push(&d->queue, op);
+        disk_queue_push(&d->queue, op);
     uv_cond_signal(&d->work);
     uv_mutex_unlock(&d->lock);
 }
@@ -366,7 +37,7 @@ static void count_append(struct raft_disk *d, uint64_t us)
         m->append_us_max = us;
 }
 
-static void deliver(struct raft_disk *d, struct op *op)
+static void deliver(struct raft_disk *d, struct disk_op *op)
 {
     uint64_t us = (uv_hrtime() - op->since_ns) / 1000;
     struct raft_disk_metrics *m = &d->metrics;
@@ -398,12 +69,12 @@ static void deliver(struct raft_disk *d, struct op *op)
 
 static void tell_sent(struct raft_disk *d, int status)
 {
-    struct sent *s = d->sent;
+    struct disk_sent *s = d->sent;
 
     d->sent = NULL;
     d->sent_end = &d->sent;
     while (s != NULL) {
-        struct sent *next = s->next;
+        struct disk_sent *next = s->next;
 
         s->cb(s->request, status);
         mem_free(s);
@@ -413,11 +84,11 @@ static void tell_sent(struct raft_disk *d, int status)
 
 static void deliver_done(struct raft_disk *d)
 {
-    struct op *op;
+    struct disk_op *op;
 
     uv_mutex_lock(&d->lock);
     op = d->done.first;
-    queue_init(&d->done);
+    disk_queue_init(&d->done);
     bool failed = d->failed && !d->failed_told;
 
     d->failed_told |= failed;
@@ -425,7 +96,7 @@ static void deliver_done(struct raft_disk *d)
         memcpy(d->io.errmsg, d->why, sizeof d->io.errmsg);
     uv_mutex_unlock(&d->lock);
     while (op != NULL) {
-        struct op *next = op->next;
+        struct disk_op *next = op->next;
 
         deliver(d, op);
         op = next;
@@ -601,7 +272,7 @@ static int disk_send(struct raft_io *io, struct raft_io_send *request,
         return RAFT_NOCONNECTION;
     if (cb == NULL)
         return 0;
-    struct sent *s = MEM_NEW(struct sent);
+    struct disk_sent *s = MEM_NEW(struct disk_sent);
 
     s->request = request;
     s->cb = cb;
@@ -614,7 +285,7 @@ static int disk_send(struct raft_io *io, struct raft_io_send *request,
 static int disk_append(struct raft_io *io, struct raft_io_append *request,
                        const struct raft_entry entries[], unsigned n, raft_io_append_cb cb)
 {
-    struct op *op = MEM_NEW(struct op);
+    struct disk_op *op = MEM_NEW(struct disk_op);
 
     op->kind = OP_APPEND;
     op->append.request = request;
@@ -627,7 +298,7 @@ static int disk_append(struct raft_io *io, struct raft_io_append *request,
 
 static int disk_truncate(struct raft_io *io, raft_index index)
 {
-    struct op *op = MEM_NEW(struct op);
+    struct disk_op *op = MEM_NEW(struct disk_op);
 
     op->kind = OP_TRUNCATE;
     op->truncate = index;
@@ -639,7 +310,7 @@ static int disk_snapshot_put(struct raft_io *io, unsigned trailing,
                              struct raft_io_snapshot_put *request,
                              const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb cb)
 {
-    struct op *op = MEM_NEW(struct op);
+    struct disk_op *op = MEM_NEW(struct disk_op);
 
     op->kind = OP_PUT;
     op->put.request = request;
@@ -653,7 +324,7 @@ static int disk_snapshot_put(struct raft_io *io, unsigned trailing,
 static int disk_snapshot_get(struct raft_io *io, struct raft_io_snapshot_get *request,
                              raft_io_snapshot_get_cb cb)
 {
-    struct op *op = MEM_NEW(struct op);
+    struct disk_op *op = MEM_NEW(struct disk_op);
 
     op->kind = OP_GET;
     op->get.request = request;
@@ -665,7 +336,7 @@ static int disk_snapshot_get(struct raft_io *io, struct raft_io_snapshot_get *re
 static raft_time disk_time(struct raft_io *io)
 {
     (void)io;
-    return now_ms();
+    return disk_now_ms();
 }
 
 /* xorshift64*: only election time-outs come from it. */
@@ -676,8 +347,8 @@ static int disk_random(struct raft_io *io, int min, int max)
     d->random ^= d->random >> 12;
     d->random ^= d->random << 25;
     d->random ^= d->random >> 27;
-    return min + (int)((d->random * UINT64_C(2685821657736338717) >> 33) %
-                       (uint64_t)(max - min + 1));
+    return min +
+           (int)((d->random * UINT64_C(2685821657736338717) >> 33) % (uint64_t)(max - min + 1));
 }
 
 struct raft_io *raft_disk_io(struct raft_disk *d)
@@ -713,9 +384,9 @@ struct raft_disk *raft_disk_open(const struct raft_disk_config *config)
         .random = disk_random,
     };
     d->sent_end = &d->sent;
-    queue_init(&d->queue);
-    queue_init(&d->done);
-    publish(d);
+    disk_queue_init(&d->queue);
+    disk_queue_init(&d->done);
+    raft_disk_publish(d);
     d->wake.data = d;
     d->timer.data = d;
     d->open_handles = 2;
@@ -724,7 +395,7 @@ struct raft_disk *raft_disk_open(const struct raft_disk_config *config)
     ASSERT(uv_cond_init(&d->settled) == 0);
     ASSERT(uv_async_init(config->loop, &d->wake, on_wake) == 0);
     ASSERT(uv_timer_init(config->loop, &d->timer) == 0);
-    ASSERT(uv_thread_create(&d->thread, writer, d) == 0);
+    ASSERT(uv_thread_create(&d->thread, raft_disk_writer, d) == 0);
     return d;
 }
 
@@ -754,7 +425,7 @@ uint64_t raft_disk_room(const struct raft_disk *d)
 
 bool raft_disk_no_space(const struct raft_disk *d)
 {
-    return now_ms() < atomic_load(&((struct raft_disk *)d)->no_space_until_ms);
+    return disk_now_ms() < atomic_load(&((struct raft_disk *)d)->no_space_until_ms);
 }
 
 void raft_disk_metrics(struct raft_disk *d, struct raft_disk_metrics *out)

@@ -1,13 +1,15 @@
 /* struct raft_io on files: a store (raft/store.h) run by a writer thread of its own, and the tick.
  *
  * The writer has three kinds of work, and takes the first that there is:
- *   1. term and vote: the loop waits for them, since libraft wants them durable when the call returns;
- *   2. appends, truncations, snapshots from other nodes and reads of the newest one, in their order;
- *      what waits together is synced together;
+ *   1. term and vote: the loop waits for them, since libraft wants them durable when the call
+ * returns;
+ *   2. appends, truncations, snapshots from other nodes and reads of the newest one, in their
+ * order; what waits together is synced together;
  *   3. piece by piece in between: a snapshot of our own, the second copy of term and vote, the next
  *      spare log file.
  * Callbacks come on the loop's thread. Any error of 1 and 2 is told through libraft's own callbacks
- * (which the guard makes fatal), any of 3 through `failed`; after it the writer does nothing more. */
+ * (which the guard makes fatal), any of 3 through `failed`; after it the writer does nothing more.
+ */
 #ifndef RAFT_DISK_H
 #define RAFT_DISK_H
 
@@ -31,8 +33,8 @@ struct raft_disk_config {
 };
 
 struct raft_disk *raft_disk_open(const struct raft_disk_config *config);
-/* The interface for the guard. Its close() drains what is queued, ends the thread and frees the disk;
- * the store's files are no longer used when its callback runs. */
+/* The interface for the guard. Its close() drains what is queued, ends the thread and frees the
+ * disk; the store's files are no longer used when its callback runs. */
 struct raft_io *raft_disk_io(struct raft_disk *d);
 
 /* A message from another node: to libraft, through the guard. */
@@ -43,7 +45,8 @@ bool raft_disk_flush(struct raft_disk *d);
 
 /* The largest group that an append can write without new disk space. */
 uint64_t raft_disk_room(const struct raft_disk *d);
-/* A snapshot of our own failed for want of space less than a moment ago: not the time for another. */
+/* A snapshot of our own failed for want of space less than a moment ago: not the time for another.
+ */
 bool raft_disk_no_space(const struct raft_disk *d);
 
 struct raft_disk_metrics {

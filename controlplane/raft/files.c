@@ -182,8 +182,8 @@ int raft_files_open(struct raft_files **out, const char *folder, struct err *e)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int code = errno == EWOULDBLOCK ? ERR_CONFLICT : ERR_IO;
 
-        err_set(e, (enum err_code)code, "%s is in use by another process (%s): stop it first", folder,
-                strerror(errno));
+        err_set(e, (enum err_code)code, "%s is in use by another process (%s): stop it first",
+                folder, strerror(errno));
         close(fd);
         return code;
     }

@@ -1,6 +1,7 @@
-/* One folder of files as Raft's store sees it: the few synchronous calls it makes, as function pointers,
- * so that tests put a folder in memory that knows what was synced, or one that fails at the n-th call.
- * Errors are negative errno values. Names have no '/'. Used by one thread at a time. */
+/* One folder of files as Raft's store sees it: the few synchronous calls it makes, as function
+ * pointers, so that tests put a folder in memory that knows what was synced, or one that fails at
+ * the n-th call. Errors are negative errno values. Names have no '/'. Used by one thread at a time.
+ */
 #ifndef RAFT_FILES_H
 #define RAFT_FILES_H
 

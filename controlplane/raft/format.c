@@ -25,7 +25,8 @@ void raft_meta_encode(const struct raft_meta *m, uint8_t out[RAFT_META_SIZE])
 
 bool raft_meta_decode(const uint8_t in[RAFT_META_SIZE], struct raft_meta *m)
 {
-    if (be32_get(in) != MAGIC_META || be32_get(in + 4) != raft_crc32c(0, in + 8, RAFT_META_SIZE - 8))
+    if (be32_get(in) != MAGIC_META ||
+        be32_get(in + 4) != raft_crc32c(0, in + 8, RAFT_META_SIZE - 8))
         return false;
     m->incarnation = be64_get(in + 8);
     m->raft_id = be64_get(in + 16);
@@ -131,7 +132,8 @@ bool raft_group_check(const uint8_t *p, size_t n, struct raft_group *g)
     return size == g->size_bytes;
 }
 
-bool raft_group_follows(const struct raft_group *g, uint64_t incarnation, uint64_t lsn, uint32_t crc)
+bool raft_group_follows(const struct raft_group *g, uint64_t incarnation, uint64_t lsn,
+                        uint32_t crc)
 {
     return g->incarnation == incarnation && g->lsn == lsn + 1 && g->prev_crc == crc;
 }

@@ -1,16 +1,16 @@
-/* The bytes that Raft's state has on disk, as pure functions over byte ranges. Three kinds of file in
- * the folder; docs/internals/raft.md draws them.
+/* The bytes that Raft's state has on disk, as pure functions over byte ranges. Three kinds of file
+ * in the folder; docs/internals/raft.md draws them.
  *
- *   meta-a, meta-b   term and vote: two copies of one block, written in turn, so that one of them is
- *                    always whole
- *   log-<number>     groups: what one append, truncation or reset wrote, chained by checksums through
- *                    all files in the order of their numbers
- *   snap-<index>     one snapshot: a header and chunks, each with its checksum
+ *   meta-a, meta-b   term and vote: two copies of one block, written in turn, so that one of them
+ * is always whole log-<number>     groups: what one append, truncation or reset wrote, chained by
+ * checksums through all files in the order of their numbers snap-<index>     one snapshot: a header
+ * and chunks, each with its checksum
  *
- * Files are recycled, so they hold whole groups of an earlier lap behind the valid ones. A group counts
- * only where the chain reaches it: its number is one more than its predecessor's and it names its
- * predecessor's checksum. Each also tells which group was last known to be synced when it was written;
- * that is how a torn tail (nothing behind it claims that it was synced) and damage differ.
+ * Files are recycled, so they hold whole groups of an earlier lap behind the valid ones. A group
+ * counts only where the chain reaches it: its number is one more than its predecessor's and it
+ * names its predecessor's checksum. Each also tells which group was last known to be synced when it
+ * was written; that is how a torn tail (nothing behind it claims that it was synced) and damage
+ * differ.
  *
  * Integers are big-endian. */
 #ifndef RAFT_FORMAT_H
@@ -26,9 +26,9 @@ enum {
     RAFT_META_SIZE = 512, /* one sector */
     RAFT_GROUP_HEAD = 64,
     RAFT_GROUP_ENTRY_HEAD = 16,
-    RAFT_LOG_FILE_FIRST = 256 * 1024,      /* a fresh node starts small */
-    RAFT_LOG_FILE_SIZE = 8 * 1024 * 1024,  /* all later ones; the largest group fits in it */
-    RAFT_GROUP_TARGET = 4 * 1024 * 1024,   /* a longer append is split into several groups */
+    RAFT_LOG_FILE_FIRST = 256 * 1024,            /* a fresh node starts small */
+    RAFT_LOG_FILE_SIZE = 8 * 1024 * 1024,        /* all later ones; the largest group fits in it */
+    RAFT_GROUP_TARGET = 4 * 1024 * 1024,         /* a longer append is split into several groups */
     RAFT_ENTRY_BYTES_MAX = 4 * 1024 * 1024 + 64, /* a proposal and its frame (node.h) */
     RAFT_SNAPSHOT_CHUNK = 1024 * 1024,
     RAFT_SNAPSHOT_CHUNK_HEAD = 8,
@@ -91,8 +91,9 @@ bool raft_group_follows(const struct raft_group *g, uint64_t incarnation, uint64
  * raft_malloc, that stands as batch in each (libraft frees it with the last of them). */
 void raft_group_entries(const uint8_t *p, const struct raft_group *g, struct raft_entry *entries);
 
-/* True when anywhere in the range, at a multiple of 8, stands a whole group of this incarnation which
- * says that group `lsn` was synced: the chain that ended before `lsn` is damaged, not torn. */
+/* True when anywhere in the range, at a multiple of 8, stands a whole group of this incarnation
+ * which says that group `lsn` was synced: the chain that ended before `lsn` is damaged, not torn.
+ */
 bool raft_group_scan(const uint8_t *p, size_t n, uint64_t incarnation, uint64_t lsn);
 
 struct raft_snapshot_head {
@@ -102,20 +103,21 @@ struct raft_snapshot_head {
     uint64_t conf_index;
     uint64_t first_index; /* where the log starts that belongs to it; index + 1: no entry is kept */
     uint64_t data_bytes;
-    uint64_t lsn; /* of the log's last synced group then: a log that ends before it is another one */
+    uint64_t
+        lsn; /* of the log's last synced group then: a log that ends before it is another one */
     uint32_t head_bytes; /* filled by encode and decode: the first chunk starts there */
 };
 
 /* The header. The configuration is encoded in it. */
 void raft_snapshot_head_encode(struct raft_snapshot_head *h, const struct raft_configuration *conf,
                                struct bytes *out);
-/* n bytes from the start of the file; *conf must be initialised and is the caller's to close, also on
- * error. ERR_CORRUPT. */
+/* n bytes from the start of the file; *conf must be initialised and is the caller's to close, also
+ * on error. ERR_CORRUPT. */
 int raft_snapshot_head_decode(const uint8_t *p, size_t n, struct raft_snapshot_head *h,
                               struct raft_configuration *conf, struct err *e);
 
-/* The checksum that stands with its length before each chunk; `number` counts from 0, so that a chunk
- * in a foreign place is seen. */
+/* The checksum that stands with its length before each chunk; `number` counts from 0, so that a
+ * chunk in a foreign place is seen. */
 void raft_snapshot_chunk_head(const struct raft_snapshot_head *h, uint32_t number, const void *p,
                               size_t n, uint8_t out[RAFT_SNAPSHOT_CHUNK_HEAD]);
 

@@ -1,11 +1,12 @@
-/* What keeps canonical/raft 0.15 safe. The Debian library loses, diverges or crashes under faults that
- * tests/harness/raft_sim.h plays in seconds; a wrapper around its struct raft_io (and struct raft_fsm)
- * keeps it from the states in which it does. docs/internals/raft.md names the bug behind each rule.
+/* What keeps canonical/raft 0.15 safe. The Debian library loses, diverges or crashes under faults
+ * that tests/harness/raft_sim.h plays in seconds; a wrapper around its struct raft_io (and struct
+ * raft_fsm) keeps it from the states in which it does. docs/internals/raft.md names the bug behind
+ * each rule.
  *
  *   libraft <-> guard.io <-> base (raft/disk.h, or a simulated one)
  *
- * The guard reads fields of struct raft that 0.16 made private and relies on how 0.15 behaves, so it
- * belongs to that version alone. Everything runs on the thread that drives libraft. */
+ * The guard reads fields of struct raft that 0.16 made private and relies on how 0.15 behaves, so
+ * it belongs to that version alone. Everything runs on the thread that drives libraft. */
 #ifndef RAFT_GUARD_H
 #define RAFT_GUARD_H
 
@@ -14,8 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* 0.15 defines its error codes as macros; from 0.16 on they are an enum. 0.18 has version macros. */
-#if !defined(RAFT_TOOMANY) || !defined(RAFT_SPARE) || defined(RAFT_VERSION) ||                    \
+/* 0.15 defines its error codes as macros; from 0.16 on they are an enum. 0.18 has version macros.
+ */
+#if !defined(RAFT_TOOMANY) || !defined(RAFT_SPARE) || defined(RAFT_VERSION) ||                     \
     defined(RAFT_VERSION_NUMBER) || defined(RAFT_VERSION_MAJOR)
 #error "controlplane/raft/guard.c guards libraft 0.15 only: see docs/decisions/0002"
 #endif
@@ -56,8 +58,8 @@ struct raft_guard_hooks {
     /* The process must end before anything else happens; `why` is one sentence. After it the guard
      * lets nothing through any more. */
     void (*fatal)(void *arg, const char *why);
-    /* Rule 7: the log on disk was told to drop its tail; when that is durable the process must end and
-     * start again. The guard lets nothing through any more. */
+    /* Rule 7: the log on disk was told to drop its tail; when that is durable the process must end
+     * and start again. The guard lets nothing through any more. */
     void (*restart)(void *arg);
     /* libraft has returned: look at its state, propose what waits. */
     void (*settled)(void *arg);
@@ -85,8 +87,8 @@ struct raft_guard {
     raft_io_tick_cb tick;
     raft_io_recv_cb recv;
     raft_io_close_cb close_cb;
-    bool dead;    /* the process is to end: nothing passes */
-    bool closing; /* only what comes back from below passes */
+    bool dead;       /* the process is to end: nothing passes */
+    bool closing;    /* only what comes back from below passes */
     unsigned inside; /* depth of calls into libraft */
 
     /* Leadership: rules 1 and 8. */
@@ -105,7 +107,7 @@ struct raft_guard {
     struct raft_guard_append *appends, **appends_end; /* on their way to the disk, oldest first */
     struct raft_guard_append *orphans; /* came back when we were dead: libraft hears at the close */
 
-    struct { /* libraft has one at a time */
+    struct {                                        /* libraft has one at a time */
         struct raft_io_snapshot_put base, *request; /* request NULL: none */
         raft_io_snapshot_put_cb cb;
         bool install, back;
@@ -118,15 +120,16 @@ struct raft_guard {
 };
 
 /* Wraps base and fsm, which are borrowed and must outlive the guard, as must *r. Give guard->io and
- * guard->fsm to raft_init afterwards. base->data becomes the guard's. options: NULL for all rules. */
+ * guard->fsm to raft_init afterwards. base->data becomes the guard's. options: NULL for all rules.
+ */
 void raft_guard_init(struct raft_guard *g, struct raft *r, struct raft_io *base,
                      struct raft_fsm *fsm, const struct raft_guard_hooks *hooks,
                      unsigned stall_limit_ms, const struct raft_guard_options *options);
 /* Frees what the guard holds, e.g. of a simulated node that crashed. */
 void raft_guard_release(struct raft_guard *g);
 
-/* Around each call into libraft that does not come through io (raft_start, raft_apply, ...): leave()
- * looks what has changed, as the guard does after each event of its own. */
+/* Around each call into libraft that does not come through io (raft_start, raft_apply, ...):
+ * leave() looks what has changed, as the guard does after each event of its own. */
 void raft_guard_enter(struct raft_guard *g);
 void raft_guard_leave(struct raft_guard *g);
 

@@ -5,9 +5,9 @@
 #include "base/mem.h"
 #include "raft/disk.h"
 #include "raft/guard.h"
+#include "raft/node_open.h"
 
 #include <stdio.h>
-#include <sys/random.h>
 
 enum {
     /* What stands before a proposal in its entry: the entry's length must be a multiple of 8. */
@@ -37,8 +37,8 @@ struct raft_node {
 
     struct bytes image; /* of the snapshot that is being written */
     struct raft_buffer image_buf;
-    uint64_t bytes_behind;    /* of entries applied since the last snapshot */
-    uint64_t bytes_at_image;  /* of them, those that the one being written has */
+    uint64_t bytes_behind;   /* of entries applied since the last snapshot */
+    uint64_t bytes_at_image; /* of them, those that the one being written has */
 
     enum raft_node_state state; /* as told */
     uint64_t state_term;
@@ -182,7 +182,8 @@ static void on_applied(struct raft_apply *request, int status, void *result)
     n->in_flight = NULL;
     if (status != 0)
         n->metrics.proposals_unknown++;
-    finish(p, status == 0 ? RAFT_NODE_APPLIED : RAFT_NODE_UNKNOWN, status == 0 ? request->index : 0);
+    finish(p, status == 0 ? RAFT_NODE_APPLIED : RAFT_NODE_UNKNOWN,
+           status == 0 ? request->index : 0);
 }
 
 static void propose_next(struct raft_node *n)
@@ -319,88 +320,6 @@ void raft_node_receive(struct raft_node *n, struct raft_message *m)
 
 /* ---- start and stop ---- */
 
-static void set_defaults(struct raft_node_options *o)
-{
-    if (o->election_timeout_ms == 0)
-        o->election_timeout_ms = 1000;
-    if (o->heartbeat_ms == 0)
-        o->heartbeat_ms = 100;
-    if (o->install_timeout_ms == 0)
-        o->install_timeout_ms = 3000;
-    if (o->snapshot_entries == 0)
-        o->snapshot_entries = 20000;
-    if (o->snapshot_bytes == 0)
-        o->snapshot_bytes = UINT64_C(16) * 1024 * 1024;
-    if (o->trailing_entries == 0)
-        o->trailing_entries = 2000;
-    if (o->trailing_bytes == 0)
-        o->trailing_bytes = UINT64_C(4) * 1024 * 1024;
-    if (o->stall_limit_ms == 0)
-        o->stall_limit_ms = 20000;
-}
-
-static int check_config(const struct raft_node_config *c, struct err *e)
-{
-    bool self = c->voters_n == 0;
-
-    if (c->raft_id == 0 || c->address == NULL || strlen(c->address) > RAFT_NODE_ADDRESS_MAX)
-        return err_set(e, ERR_INVALID, "a Raft id and an address of at most %d bytes are needed",
-                       RAFT_NODE_ADDRESS_MAX);
-    if (c->voters_n > RAFT_NODE_VOTERS_MAX)
-        return err_set(e, ERR_INVALID, "%zu voters are more than %d", c->voters_n,
-                       RAFT_NODE_VOTERS_MAX);
-    for (size_t i = 0; i < c->voters_n; i++) {
-        self |= c->voters[i].id == c->raft_id;
-        if (strlen(c->voters[i].address) > RAFT_NODE_ADDRESS_MAX)
-            return err_set(e, ERR_INVALID, "the address of voter %llu is too long",
-                           (unsigned long long)c->voters[i].id);
-    }
-    return self ? 0 : err_set(e, ERR_INVALID, "the list of voters does not have this node in it");
-}
-
-static int bootstrap(struct raft_store *s, const struct raft_node_config *c, struct err *e)
-{
-    struct raft_configuration conf;
-    struct raft_node_voter self = {.id = c->raft_id, .address = c->address};
-    const struct raft_node_voter *voter = c->voters_n > 0 ? c->voters : &self;
-    size_t count = c->voters_n > 0 ? c->voters_n : 1;
-    int rc = 0;
-
-    raft_configuration_init(&conf);
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        int status = raft_configuration_add(&conf, voter[i].id, voter[i].address, RAFT_VOTER);
-
-        if (status != 0)
-            rc = err_set(e, ERR_INVALID, "voter %llu at %s: %s", (unsigned long long)voter[i].id,
-                         voter[i].address, raft_strerror(status));
-    }
-    if (rc == 0)
-        rc = raft_store_bootstrap(s, &conf, e);
-    raft_configuration_close(&conf);
-    return rc;
-}
-
-static int open_store(struct raft_store **out, struct raft_files *files,
-                      const struct raft_node_config *c, struct raft_store_state *state,
-                      struct err *e)
-{
-    uint64_t incarnation;
-    int rc;
-
-    *out = NULL;
-    if (getrandom(&incarnation, sizeof incarnation, 0) != (ssize_t)sizeof incarnation)
-        return err_set(e, ERR_IO, "the system gives no random numbers");
-    rc = raft_store_open(out, files, c->raft_id, incarnation, NULL, e);
-    if (rc == 0 && raft_store_is_fresh(*out))
-        rc = bootstrap(*out, c, e);
-    if (rc == 0)
-        rc = raft_store_load(*out, state, e);
-    if (rc == 0)
-        return 0;
-    raft_store_close(*out);
-    return err_wrap(e, "%s", c->folder);
-}
-
 static void on_raft_closed(struct raft *r)
 {
     struct raft_node *n = r->data;
@@ -437,9 +356,9 @@ static int start(struct raft_node **out, uv_loop_t *loop, const struct raft_node
     int rc;
 
     *out = NULL;
-    rc = check_config(config, e);
+    rc = raft_node_check(config, e);
     if (rc == 0)
-        rc = open_store(&disk.store, files, config, &disk.state, e);
+        rc = raft_node_open_store(&disk.store, files, config, &disk.state, e);
     if (rc != 0) {
         if (owned)
             raft_files_close(files);
@@ -452,7 +371,7 @@ static int start(struct raft_node **out, uv_loop_t *loop, const struct raft_node
     n->config.folder = NULL; /* the strings are the caller's */
     n->config.address = NULL;
     n->config.voters = NULL;
-    set_defaults(&n->config.options);
+    raft_node_set_defaults(&n->config.options);
     n->end = &n->first;
     n->starting = true;
     disk.stall_limit_ms = n->config.options.stall_limit_ms;

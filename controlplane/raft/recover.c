@@ -12,8 +12,8 @@
 struct listing {
     uint64_t *log; /* numbers */
     unsigned log_n, log_cap;
-    uint64_t snap;         /* the newest index, 0: none */
-    uint64_t *snap_old;    /* older ones, to be removed */
+    uint64_t snap;      /* the newest index, 0: none */
+    uint64_t *snap_old; /* older ones, to be removed */
     unsigned snap_n, snap_cap;
     bool log_new, snap_new; /* half-written files */
 };
@@ -98,8 +98,8 @@ static int read_meta(struct raft_store *s, int which, struct raft_meta *m, struc
 }
 
 /* The newer copy may be in the page cache alone, so it is written again; the older stays whole
- * meanwhile. Where the other copy is not whole the newer was synced before that one was touched (and
- * perhaps only its name was lost): then the other is made good. */
+ * meanwhile. Where the other copy is not whole the newer was synced before that one was touched
+ * (and perhaps only its name was lost): then the other is made good. */
 static int settle_meta(struct raft_store *s, bool both_whole, struct err *e)
 {
     int rc = raft_store_write_meta(s, both_whole ? s->meta_newest : 1 - s->meta_newest, e);
@@ -140,8 +140,9 @@ static int open_meta(struct raft_store *s, const struct listing *l, struct err *
                        ": the node was given another node's data folder. Start it with its own",
                        s->meta.raft_id, s->raft_id);
     if (!started && s->meta.sequence > 1)
-        return err_set(e, ERR_CORRUPT,
-                       "the Raft log and snapshot are missing, but this node has voted" RAFT_WHAT_TO_DO);
+        return err_set(
+            e, ERR_CORRUPT,
+            "the Raft log and snapshot are missing, but this node has voted" RAFT_WHAT_TO_DO);
     s->fresh = !started;
     if (!started || (whole[0] && whole[1] && copy[0].sequence == copy[1].sequence))
         return 0;
@@ -179,8 +180,9 @@ static int open_snapshot(struct raft_store *s, uint64_t index, struct err *e)
         return rc;
     if (s->snap.incarnation != s->meta.incarnation || s->snap.index != index)
         return err_set(e, ERR_CONFLICT,
-                       "the snapshot %s was written in another folder: files of two nodes are mixed"
-                       RAFT_WHAT_TO_DO, name);
+                       "the snapshot %s was written in another folder: files of two nodes are "
+                       "mixed" RAFT_WHAT_TO_DO,
+                       name);
     s->snap_file_bytes = (uint64_t)size;
     return 0;
 }
@@ -236,18 +238,20 @@ static int fit_to_snapshot(struct raft_store *s, struct err *e)
     bool covered = index == 0 ? end > s->start_index : end > index;
 
     if (s->start_index > index + 1)
-        return err_set(e, ERR_CORRUPT,
-                       "the Raft log starts at entry %" PRIu64 ", but entries from %" PRIu64
-                       " on are needed: a log file or a snapshot is missing or damaged" RAFT_WHAT_TO_DO,
-                       s->start_index, index + 1);
+        return err_set(
+            e, ERR_CORRUPT,
+            "the Raft log starts at entry %" PRIu64 ", but entries from %" PRIu64
+            " on are needed: a log file or a snapshot is missing or damaged" RAFT_WHAT_TO_DO,
+            s->start_index, index + 1);
     if (index == 0)
-        return covered ? 0
-                       : err_set(e, ERR_CORRUPT,
-                                 "the Raft log has no entry and there is no snapshot" RAFT_WHAT_TO_DO);
+        return covered
+                   ? 0
+                   : err_set(e, ERR_CORRUPT,
+                             "the Raft log has no entry and there is no snapshot" RAFT_WHAT_TO_DO);
     if (s->lsn < s->snap.lsn)
         return err_set(e, ERR_CORRUPT,
-                       "the Raft log ends before the snapshot was made: newer log files are missing"
-                       RAFT_WHAT_TO_DO);
+                       "the Raft log ends before the snapshot was made: newer log files are "
+                       "missing" RAFT_WHAT_TO_DO);
     /* The snapshot came from another node and the crash came before the log was told. */
     bool stale = !covered || (index >= s->start_index &&
                               s->entries[index - s->start_index].term != s->snap.term);
@@ -286,8 +290,8 @@ static int check_term(struct raft_store *s, struct err *e)
 
 static int open_started(struct raft_store *s, const struct listing *l, struct err *e)
 {
-    /* A name that is seen may be in the cache alone, a new snapshot's for one; the log must not follow
-     * it before it is durable. */
+    /* A name that is seen may be in the cache alone, a new snapshot's for one; the log must not
+     * follow it before it is durable. */
     int rc = s->files->sync_folder(s->files);
 
     if (rc != 0)

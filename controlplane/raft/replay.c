@@ -213,8 +213,9 @@ static int find_unsynced(struct raft_store *s, struct replay *r, unsigned file, 
 }
 
 /* What nobody vouches for may be in the page cache only, be it after SIGKILL or after a sync that
- * failed: it is written once more, so that the sync after it means something. END is synced before its
- * successor is written, so all of it is in one file; when the current one is empty, in the one before. */
+ * failed: it is written once more, so that the sync after it means something. END is synced before
+ * its successor is written, so all of it is in one file; when the current one is empty, in the one
+ * before. */
 static int settle_tail(struct raft_store *s, struct replay *r, struct err *e)
 {
     struct raft_files *f = s->files;

@@ -74,8 +74,8 @@ int raft_store_snapshot_step(struct raft_store *s, bool *done, struct err *e)
     uint32_t number = s->put.chunk++;
     size_t n = raft_snapshot_chunk_bytes(head, number);
     uint64_t offset = raft_snapshot_chunk_offset(head, number);
-    const uint8_t *p = (const uint8_t *)s->put.source->bufs[0].base +
-                       (uint64_t)number * RAFT_SNAPSHOT_CHUNK;
+    const uint8_t *p =
+        (const uint8_t *)s->put.source->bufs[0].base + (uint64_t)number * RAFT_SNAPSHOT_CHUNK;
     uint8_t before[RAFT_SNAPSHOT_CHUNK_HEAD];
 
     raft_snapshot_chunk_head(head, number, p, n, before);

@@ -283,8 +283,8 @@ int raft_store_put_group(struct raft_store *s, enum raft_group_kind kind, uint64
 int raft_store_append(struct raft_store *s, const struct raft_entry *entries, size_t n,
                       struct err *e)
 {
-    size_t target = s->sizes.file_bytes / 2 < RAFT_GROUP_TARGET ? s->sizes.file_bytes / 2
-                                                                : RAFT_GROUP_TARGET;
+    size_t target =
+        s->sizes.file_bytes / 2 < RAFT_GROUP_TARGET ? s->sizes.file_bytes / 2 : RAFT_GROUP_TARGET;
 
     while (n > 0) {
         size_t take = 0;

@@ -4,18 +4,21 @@
 
 #include "raft/store.h"
 
-#define RAFT_NAME_META_A "meta-a"
-#define RAFT_NAME_META_B "meta-b"
-#define RAFT_NAME_LOG_NEW "log.tmp"
+#define RAFT_NAME_META_A   "meta-a"
+#define RAFT_NAME_META_B   "meta-b"
+#define RAFT_NAME_LOG_NEW  "log.tmp"
 #define RAFT_NAME_SNAP_NEW "snap.tmp"
 enum { RAFT_NAME_MAX = 32 };
 
 /* Said behind each kind of damage: this node's votes and acknowledgements are in these files, so
  * deleting them would let it promise the opposite of what it has promised. */
 #define RAFT_WHAT_TO_DO                                                                            \
-    ". This node cannot vouch for what it has promised. Do not delete the file: restore the whole " \
-    "data folder from a copy taken while the node was stopped, or, if other voters have the state, " \
-    "remove this node from the cluster and let it join again with an empty folder and a new Raft id"
+    ". This node cannot vouch for what it has promised. Do not delete the file: restore the "      \
+    "whole "                                                                                       \
+    "data folder from a copy taken while the node was stopped, or, if other voters have the "      \
+    "state, "                                                                                      \
+    "remove this node from the cluster and let it join again with an empty folder and a new Raft " \
+    "id"
 
 struct log_file {
     uint64_t number;

@@ -1,6 +1,6 @@
-/* A folder in memory that knows what was synced. A power cut keeps, of what was not, any part: sector by
- * sector, now and then torn inside one; names come back up to some point of their order. A kill keeps
- * everything that was written. Played from the caller's random numbers. */
+/* A folder in memory that knows what was synced. A power cut keeps, of what was not, any part:
+ * sector by sector, now and then torn inside one; names come back up to some point of their order.
+ * A kill keeps everything that was written. Played from the caller's random numbers. */
 #ifndef HARNESS_RAFT_FILES_SIM_H
 #define HARNESS_RAFT_FILES_SIM_H
 

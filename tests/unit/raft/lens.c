@@ -310,8 +310,7 @@ void lens_finish_appends(struct lens *l)
 void lens_append_entries(struct lens *l, raft_term term, raft_index prev, raft_term prev_term,
                          unsigned n, raft_index commit)
 {
-    struct raft_message m = {
-        .type = RAFT_IO_APPEND_ENTRIES, .server_id = 2, .server_address = "2"};
+    struct raft_message m = {.type = RAFT_IO_APPEND_ENTRIES, .server_id = 2, .server_address = "2"};
     struct raft_append_entries *a = &m.append_entries;
 
     *a = (struct raft_append_entries){.term = term,

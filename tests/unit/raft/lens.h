@@ -1,6 +1,7 @@
-/* One libraft server under a lens: a disk that finishes when the test says so, a network that only takes
- * notes, a clock that the test moves. For showing single faults of 0.15, with a rule of the guard on or
- * off. The heap is the simulator's, which aborts at a double free and frees what is left. */
+/* One libraft server under a lens: a disk that finishes when the test says so, a network that only
+ * takes notes, a clock that the test moves. For showing single faults of 0.15, with a rule of the
+ * guard on or off. The heap is the simulator's, which aborts at a double free and frees what is
+ * left. */
 #ifndef TEST_RAFT_LENS_H
 #define TEST_RAFT_LENS_H
 
@@ -10,7 +11,7 @@ enum { LENS_ENTRIES_MAX = 32, LENS_SENT_MAX = 64, LENS_APPENDS_MAX = 16 };
 
 struct lens_entry {
     raft_term term;
-    unsigned short type; /* 0: RAFT_COMMAND */
+    unsigned short type;            /* 0: RAFT_COMMAND */
     struct raft_configuration conf; /* of a RAFT_CHANGE; its servers are borrowed */
 };
 

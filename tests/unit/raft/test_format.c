@@ -49,8 +49,9 @@ static void make_entries(struct raft_entry *e, uint64_t *data, size_t n)
     for (size_t i = 0; i < n; i++) {
         data[i * 2] = i * 77;
         data[i * 2 + 1] = i;
-        e[i] = (struct raft_entry){
-            .term = 10 + i, .type = RAFT_COMMAND, .buf = {&data[i * 2], i % 3 == 2 ? 0 : 8 + i % 2 * 8}};
+        e[i] = (struct raft_entry){.term = 10 + i,
+                                   .type = RAFT_COMMAND,
+                                   .buf = {&data[i * 2], i % 3 == 2 ? 0 : 8 + i % 2 * 8}};
     }
 }
 

@@ -1,10 +1,10 @@
-/* Each fault of libraft 0.15 that one server can show: what the library does with the rule off, and that
- * it does not with the rule on. Numbers are those of docs/internals/raft.md. */
+/* Each fault of libraft 0.15 that one server can show: what the library does with the rule off, and
+ * that it does not with the rule on. Numbers are those of docs/internals/raft.md. */
 #include "lens.h"
 
 #include <setjmp.h>
-#include <stdarg.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -274,8 +274,8 @@ static void test_5_one_vote_per_term(void **state)
     assert_int_equal(votes_in_one_term(0), 1);
 }
 
-/* 6. Entries that come again below the compacted part are appended a second time: the log is corrupt, or
- * libraft runs into a hole of it and crashes. */
+/* 6. Entries that come again below the compacted part are appended a second time: the log is
+ * corrupt, or libraft runs into a hole of it and crashes. */
 static void receive_again(uint32_t off)
 {
     struct lens l;
@@ -317,8 +317,7 @@ static void roll_back_configuration(uint32_t off)
     l.term = 1;
     lens_start(&l, off);
 
-    struct raft_message m = {
-        .type = RAFT_IO_APPEND_ENTRIES, .server_id = 2, .server_address = "2"};
+    struct raft_message m = {.type = RAFT_IO_APPEND_ENTRIES, .server_id = 2, .server_address = "2"};
     struct raft_entry *e = raft_calloc(1, sizeof *e);
 
     e->term = 1;

@@ -1,5 +1,5 @@
-/* Whole clusters under faults: guarded ones keep every promise; the plain library does not. Without an
- * argument of its own this is the quick round, with RAFT_SIM_SLOW the long one. */
+/* Whole clusters under faults: guarded ones keep every promise; the plain library does not. Without
+ * an argument of its own this is the quick round, with RAFT_SIM_SLOW the long one. */
 #include "raft_sim.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
-/* The store over a folder in memory: a crash or a failure at each single change of a run, and damage. */
+/* The store over a folder in memory: a crash or a failure at each single change of a run, and
+ * damage. */
 #include "raft/store.h"
 #include "raft_files_sim.h"
 
@@ -20,16 +21,15 @@ static const struct raft_store_sizes small = {.file_first_bytes = 1024, .file_by
 
 /* What the store was told, and what it has answered for. */
 struct model {
-    uint64_t term, vote;                 /* acknowledged */
-    uint64_t asked_term, asked_vote;     /* maybe not */
-    uint64_t value[MODEL_MAX];           /* by index: what stands there, 0 nothing */
-    uint64_t last, synced_last;          /* of the log as told, and as acknowledged */
-    uint64_t least;                      /* it cannot be shorter, whatever of it came through */
+    uint64_t term, vote;             /* acknowledged */
+    uint64_t asked_term, asked_vote; /* maybe not */
+    uint64_t value[MODEL_MAX];       /* by index: what stands there, 0 nothing */
+    uint64_t last, synced_last;      /* of the log as told, and as acknowledged */
+    uint64_t least;                  /* it cannot be shorter, whatever of it came through */
     uint64_t synced_value[MODEL_MAX];
-    uint64_t snapshot, asked_snapshot;   /* index; the log before it is not needed */
+    uint64_t snapshot, asked_snapshot; /* index; the log before it is not needed */
     bool started;
 };
-
 
 static int open_store(struct raft_store **s, struct sim_folder *f, struct err *e)
 {
@@ -367,7 +367,8 @@ static void on_name(void *arg, const char *name)
     snprintf(l->name[l->n++], 40, "%s", name);
 }
 
-/* Any flipped bit is either refused, or was in bytes that nobody needs: then the state is the same. */
+/* Any flipped bit is either refused, or was in bytes that nobody needs: then the state is the same.
+ */
 static void test_flipped_bits_never_pass(void **state)
 {
     struct model m;
@@ -382,7 +383,7 @@ static void test_flipped_bits_never_pass(void **state)
         size_t n;
 
         assert_non_null(sim_folder_bytes(whole, names.name[i], &n));
-        for (size_t at = 0; at < n; at += n > 4096 ? 61 : 7) {
+        for (size_t at = 0; at<n; at += n> 4096 ? 61 : 7) {
             struct sim_folder *f = sim_folder_clone(whole);
             struct err e = {0};
 
