@@ -121,7 +121,8 @@ static void apply_entry(struct catalogue *c, struct facts_reader *reader,
     if (rc != 0) {
         outcome_set(out, (enum err_code)rc, rc == ERR_CONFLICT ? "state.moved" : "entry.corrupt",
                     "the catalogue moved between the decision and its entry (version %llu, now "
-                    "%llu)", (unsigned long long)h->base_version, (unsigned long long)c->version);
+                    "%llu)",
+                    (unsigned long long)h->base_version, (unsigned long long)c->version);
         return;
     }
     struct touched touched = {0};

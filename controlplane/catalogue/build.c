@@ -7,7 +7,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* --- what was touched ---------------------------------------------------------------------------- */
+/* --- what was touched ----------------------------------------------------------------------------
+ */
 
 static void touched_name(struct touched *t, enum document_kind kind, struct slice name)
 {
@@ -94,7 +95,8 @@ static void touch_all(struct catalogue *c, struct touched *t)
     t->nodes = t->meta = t->deleted = t->policies = true;
 }
 
-/* --- topics -------------------------------------------------------------------------------------- */
+/* --- topics --------------------------------------------------------------------------------------
+ */
 
 static int compare_id(const void *a, const void *b)
 {
@@ -269,7 +271,8 @@ static struct part_topics *build_deleted(struct catalogue *c, const struct part_
     return p;
 }
 
-/* --- teams, producers, policies ------------------------------------------------------------------ */
+/* --- teams, producers, policies ------------------------------------------------------------------
+ */
 
 static struct leaf_document *make_document(struct catalogue *c, const struct touched_name *name)
 {
@@ -321,8 +324,8 @@ static void index_documents(struct part_documents *p)
             continue;
         const struct producer *pr = &d->producer;
         for (size_t k = 0; k < pr->keys_n; k++) {
-            const char *kid = arena_printf(&p->arena, "%.*s/%.*s", SLICE_FMT(pr->name),
-                                           SLICE_FMT(pr->key[k].id));
+            const char *kid =
+                arena_printf(&p->arena, "%.*s/%.*s", SLICE_FMT(pr->name), SLICE_FMT(pr->key[k].id));
             p->key[p->keys_n++] = (struct view_key){slice_str(kid), pr, &pr->key[k]};
         }
         for (size_t k = 0; k < pr->principals.n; k++)
@@ -365,7 +368,8 @@ static struct part_documents *build_documents(struct catalogue *c, const struct 
     return p;
 }
 
-/* --- nodes and the whole ------------------------------------------------------------------------- */
+/* --- nodes and the whole -------------------------------------------------------------------------
+ */
 
 static struct part_nodes *build_nodes(struct catalogue *c)
 {
@@ -451,7 +455,8 @@ void build_view(struct catalogue *c, const struct touched *touched, const struct
     }
     v->topic = p->topics->by_name;
     v->topics_n = p->topics->n;
-    p->deleted = old && !t.deleted ? SHARE(old->parts.deleted) : build_deleted(c, old ? old->parts.deleted : NULL);
+    p->deleted = old && !t.deleted ? SHARE(old->parts.deleted)
+                                   : build_deleted(c, old ? old->parts.deleted : NULL);
     p->nodes = old && !t.nodes ? SHARE(old->parts.nodes) : build_nodes(c);
     v->node = p->nodes->node;
     v->nodes_n = p->nodes->n;

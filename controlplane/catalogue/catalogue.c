@@ -61,7 +61,8 @@ void catalogue_set_report(struct catalogue *c, const struct report *r)
     struct slice last = SLICE_NULL;
     for (size_t i = 0; i < r->partitions_n; i++) {
         c->report.partition[i] = r->partition[i];
-        if (!slice_eq(last, r->partition[i].topic)) /* partitions of a topic mostly stand together */
+        if (!slice_eq(last,
+                      r->partition[i].topic)) /* partitions of a topic mostly stand together */
             last = arena_copy(&c->report_arena, r->partition[i].topic);
         c->report.partition[i].topic = last;
     }
@@ -116,7 +117,8 @@ void catalogue_digest(struct catalogue *c, uint8_t out[32])
         be64_put(out + 8 * i, c->rows.digest[i]);
 }
 
-/* --- snapshots ----------------------------------------------------------------------------------- */
+/* --- snapshots -----------------------------------------------------------------------------------
+ */
 
 void catalogue_snapshot(struct catalogue *c, struct bytes *out)
 {
@@ -133,7 +135,8 @@ void catalogue_snapshot(struct catalogue *c, struct bytes *out)
 static sqlite3 *open_image(struct slice image, struct err *err)
 {
     sqlite3 *db = NULL;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
+    int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
     if (image.n < 512 || memcmp(image.p, "SQLite format 3", 16) != 0) {
         err_set(err, ERR_CORRUPT, "the snapshot is not a catalogue image (%zu bytes)", image.n);
         return NULL;
@@ -152,10 +155,11 @@ static sqlite3 *open_image(struct slice image, struct err *err)
     if (found == CATALOGUE_SCHEMA_VERSION)
         return db;
     if (found)
-        err_set(err, ERR_UNSUPPORTED, "the snapshot has catalogue schema %d, this writ knows %d", found,
-                CATALOGUE_SCHEMA_VERSION);
+        err_set(err, ERR_UNSUPPORTED, "the snapshot has catalogue schema %d, this writ knows %d",
+                found, CATALOGUE_SCHEMA_VERSION);
     else
-        err_set(err, ERR_CORRUPT, "the snapshot cannot be read: %s", db ? sqlite3_errmsg(db) : "memory");
+        err_set(err, ERR_CORRUPT, "the snapshot cannot be read: %s",
+                db ? sqlite3_errmsg(db) : "memory");
     sqlite3_close(db);
     return NULL;
 }
@@ -181,8 +185,8 @@ static bool same_tables(sqlite3 *image, sqlite3 *own)
                 sqlite3_prepare_v2(own, sql, -1, &b, NULL) == SQLITE_OK;
     while (same) {
         int x = sqlite3_step(a), y = sqlite3_step(b);
-        same = x == y && (x == SQLITE_DONE ||
-                          slice_eq(rows_column_slice(a, 0), rows_column_slice(b, 0)));
+        same = x == y &&
+               (x == SQLITE_DONE || slice_eq(rows_column_slice(a, 0), rows_column_slice(b, 0)));
         if (x != SQLITE_ROW)
             break;
     }
@@ -234,7 +238,8 @@ int catalogue_restore(struct catalogue *c, struct slice image, struct err *err)
     return rc;
 }
 
-/* --- invariants ---------------------------------------------------------------------------------- */
+/* --- invariants ----------------------------------------------------------------------------------
+ */
 
 static void check_none(struct catalogue *c, const char *sql)
 {
@@ -279,8 +284,10 @@ void catalogue_check_invariants(struct catalogue *c)
     ASSERT(c->audit.seq == c->version); /* one audit record for each change */
     check_none(c, "SELECT 1 FROM topic t WHERE t.team<>'' AND NOT EXISTS"
                   "(SELECT 1 FROM team WHERE name=t.team)");
-    check_none(c, "SELECT 1 FROM producer p WHERE NOT EXISTS(SELECT 1 FROM team WHERE name=p.team)");
-    check_none(c, "SELECT 1 FROM partition p WHERE NOT EXISTS(SELECT 1 FROM topic WHERE id=p.topic)");
+    check_none(c,
+               "SELECT 1 FROM producer p WHERE NOT EXISTS(SELECT 1 FROM team WHERE name=p.team)");
+    check_none(c,
+               "SELECT 1 FROM partition p WHERE NOT EXISTS(SELECT 1 FROM topic WHERE id=p.topic)");
     check_none(c, "SELECT 1 FROM config k WHERE NOT EXISTS(SELECT 1 FROM topic WHERE id=k.topic)");
     check_none(c, "SELECT 1 FROM topic_history h WHERE NOT EXISTS"
                   "(SELECT 1 FROM topic WHERE id=h.topic)");
@@ -295,9 +302,10 @@ void catalogue_check_invariants(struct catalogue *c)
                   "(SELECT 1 FROM producer WHERE name=k.producer)");
     check_none(c, "SELECT 1 FROM text x WHERE NOT EXISTS(SELECT 1 FROM topic_history"
                   " WHERE schema=x.digest OR examples=x.digest)");
-    check_none(c, "SELECT 1 FROM topic_history h WHERE (length(schema)>0 AND NOT EXISTS"
-                  "(SELECT 1 FROM text WHERE digest=h.schema)) OR (length(examples)>0 AND NOT EXISTS"
-                  "(SELECT 1 FROM text WHERE digest=h.examples))");
+    check_none(c,
+               "SELECT 1 FROM topic_history h WHERE (length(schema)>0 AND NOT EXISTS"
+               "(SELECT 1 FROM text WHERE digest=h.schema)) OR (length(examples)>0 AND NOT EXISTS"
+               "(SELECT 1 FROM text WHERE digest=h.examples))");
     check_none(c, "SELECT 1 FROM schema_id WHERE id>=(SELECT number FROM meta"
                   " WHERE name='next_schema_id')");
     check_none(c, "SELECT 1 FROM topic GROUP BY id HAVING count(*)>1");

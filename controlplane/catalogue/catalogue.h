@@ -5,8 +5,8 @@
  *
  * Facts are rows with the version each expects; a fact that does not fit makes the whole entry a
  * no-op with its result (docs/decisions/0004). Pure: no file, no clock, no randomness of its own.
- * The relational schema, catalogue/schema.sql.h, is the documentation of the model. One owner thread;
- * the views that it publishes may be used by any. */
+ * The relational schema, catalogue/schema.sql.h, is the documentation of the model. One owner
+ * thread; the views that it publishes may be used by any. */
 #ifndef CATALOGUE_CATALOGUE_H
 #define CATALOGUE_CATALOGUE_H
 
@@ -27,15 +27,16 @@ void catalogue_set_report(struct catalogue *c, const struct report *r);
 void catalogue_set_controller(struct catalogue *c, int32_t node_id);
 
 /* Computes what a request would do. *facts stays empty when nothing is to be written (refused, a
- * plan, or no change): then *out is the final answer. Otherwise propose *facts through Raft, and the
- * answer is what apply returns. Leaves the state as it was. */
+ * plan, or no change): then *out is the final answer. Otherwise propose *facts through Raft, and
+ * the answer is what apply returns. Leaves the state as it was. */
 void catalogue_decide(struct catalogue *c, const struct request *r, struct bytes *facts,
                       struct result *out);
 
-/* Applies one committed entry at Raft index `index` (asserted to be the next applied or later). Cannot
- * fail: an entry that does not fit the state is a no-op. *out has the result for the one who asked
- * (request_id inside). audit_line, if the entry carries one, is appended for the caller's audit file.
- * `schemas` may hold compiled schemas that were prepared with the request (NULL on other nodes). */
+/* Applies one committed entry at Raft index `index` (asserted to be the next applied or later).
+ * Cannot fail: an entry that does not fit the state is a no-op. *out has the result for the one who
+ * asked (request_id inside). audit_line, if the entry carries one, is appended for the caller's
+ * audit file. `schemas` may hold compiled schemas that were prepared with the request (NULL on
+ * other nodes). */
 void catalogue_apply(struct catalogue *c, uint64_t index, struct slice facts,
                      const struct request *prepared, struct result *out, struct bytes *audit_line);
 
@@ -56,9 +57,10 @@ int catalogue_restore(struct catalogue *c, struct slice image, struct err *err);
 void catalogue_digest(struct catalogue *c, uint8_t out[32]);
 
 /* Queries for the API that the view does not answer; JSON into out. */
-int catalogue_export(struct catalogue *c, struct bytes *out, struct err *err);       /* documents */
+int catalogue_export(struct catalogue *c, struct bytes *out, struct err *err); /* documents */
 /* The contracts that a topic has had, newest first: JSON objects separated by commas. */
-int catalogue_topic_history(struct catalogue *c, struct slice topic, struct bytes *out, struct err *err);
+int catalogue_topic_history(struct catalogue *c, struct slice topic, struct bytes *out,
+                            struct err *err);
 
 /* Checks internal relations; for tests after each step. */
 void catalogue_check_invariants(struct catalogue *c);

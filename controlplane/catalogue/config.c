@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stddef.h>
 
-/* Kafka 4.x, org.apache.kafka.common.config.TopicConfig. A setting that is not built yet is accepted
- * only with the value that describes what happens anyway. */
+/* Kafka 4.x, org.apache.kafka.common.config.TopicConfig. A setting that is not built yet is
+ * accepted only with the value that describes what happens anyway. */
 struct known {
     const char *name;
     int64_t least, most, standard; /* of a number */
@@ -32,14 +32,28 @@ static const struct known settings[] = {
 
 /* Known to Kafka, without meaning here yet. */
 static const char *const not_built[] = {
-    "delete.retention.ms",    "file.delete.delay.ms",      "flush.messages",
-    "flush.ms",               "index.interval.bytes",      "max.compaction.lag.ms",
-    "min.compaction.lag.ms",  "min.cleanable.dirty.ratio", "message.timestamp.before.max.ms",
-    "segment.index.bytes",    "segment.jitter.ms",         "message.timestamp.after.max.ms",
-    "segment.ms",             "local.retention.bytes",     "local.retention.ms",
-    "compression.gzip.level", "compression.lz4.level",     "compression.zstd.level",
-    "follower.replication.throttled.replicas", "leader.replication.throttled.replicas",
-    "message.format.version", "message.downconversion.enable",
+    "delete.retention.ms",
+    "file.delete.delay.ms",
+    "flush.messages",
+    "flush.ms",
+    "index.interval.bytes",
+    "max.compaction.lag.ms",
+    "min.compaction.lag.ms",
+    "min.cleanable.dirty.ratio",
+    "message.timestamp.before.max.ms",
+    "segment.index.bytes",
+    "segment.jitter.ms",
+    "message.timestamp.after.max.ms",
+    "segment.ms",
+    "local.retention.bytes",
+    "local.retention.ms",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.zstd.level",
+    "follower.replication.throttled.replicas",
+    "leader.replication.throttled.replicas",
+    "message.format.version",
+    "message.downconversion.enable",
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -78,8 +92,10 @@ int config_check(const struct view_config *config, struct err *err)
     if (!k) {
         for (size_t i = 0; i < COUNT(not_built); i++)
             if (slice_eq_str(config->name, not_built[i]))
-                return err_set(err, ERR_UNSUPPORTED, "the setting %s is not built yet", not_built[i]);
-        return err_set(err, ERR_INVALID, "unknown setting %.*s", (int)(config->name.n > 100 ? 100 : config->name.n),
+                return err_set(err, ERR_UNSUPPORTED, "the setting %s is not built yet",
+                               not_built[i]);
+        return err_set(err, ERR_INVALID, "unknown setting %.*s",
+                       (int)(config->name.n > 100 ? 100 : config->name.n),
                        (const char *)config->name.p);
     }
     int shown = (int)(value.n > CONFIG_VALUE_MAX_BYTES ? CONFIG_VALUE_MAX_BYTES : value.n);
@@ -94,8 +110,8 @@ int config_check(const struct view_config *config, struct err *err)
         return err_set(err, ERR_INVALID, "%s=%.*s is not a whole number", k->name, shown,
                        (const char *)value.p);
     if (v < k->least || v > k->most)
-        return err_set(err, ERR_INVALID, "%s=%" PRId64 " is outside %" PRId64 " to %" PRId64, k->name,
-                       v, k->least, k->most);
+        return err_set(err, ERR_INVALID, "%s=%" PRId64 " is outside %" PRId64 " to %" PRId64,
+                       k->name, v, k->least, k->most);
     return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "catalogue/view.h"
 
 enum {
-    CONFIG_NAMES_MAX = 32,      /* explicit settings of one topic */
+    CONFIG_NAMES_MAX = 32, /* explicit settings of one topic */
     CONFIG_VALUE_MAX_BYTES = 64,
     CONFIG_BATCH_OVERHEAD_BYTES = 4096, /* a batch around its largest record */
 };

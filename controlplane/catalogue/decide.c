@@ -12,8 +12,8 @@ static bool answered(struct catalogue *c, const struct request *r, struct result
     if (r->idempotency_key.n) {
         uint8_t digest[DIGEST_BYTES];
         outcome_request_digest(r, digest);
-        if (outcome_recorded(c, r->principal, r->idempotency_key,
-                             slice_of(digest, sizeof digest), out))
+        if (outcome_recorded(c, r->principal, r->idempotency_key, slice_of(digest, sizeof digest),
+                             out))
             return true;
     }
     if (r->if_version && r->if_version != c->version) {
@@ -80,7 +80,8 @@ void catalogue_decide(struct catalogue *c, const struct request *r, struct bytes
     out->request_id = r->id;
 }
 
-/* --- documents ----------------------------------------------------------------------------------- */
+/* --- documents -----------------------------------------------------------------------------------
+ */
 
 static void index_documents(struct plan *p)
 {
@@ -205,7 +206,8 @@ void decide_documents(struct plan *p)
     delete_pruned(p);
 }
 
-/* --- teams and policies -------------------------------------------------------------------------- */
+/* --- teams and policies --------------------------------------------------------------------------
+ */
 
 static bool same_text(const struct document *a, const struct document *b, struct arena *arena,
                       struct slice *text)
@@ -291,7 +293,8 @@ void plan_policy(struct plan *p, int index, const struct document *d)
         if (slice_eq(p->policy[i]->prefix, d->policy.prefix) &&
             !slice_eq(p->policy[i]->name, d->policy.name)) {
             plan_violation(p, index, "policy.prefix-taken", "/prefix",
-                           "the policy %.*s has this prefix already", SLICE_FMT(p->policy[i]->name));
+                           "the policy %.*s has this prefix already",
+                           SLICE_FMT(p->policy[i]->name));
             break;
         }
     if (!put_document(p, TABLE_POLICY, d))

@@ -14,7 +14,8 @@ static void delete_versions(struct plan *p, struct slice id)
     sqlite3_finalize(st);
 }
 
-/* The name and id are remembered, so that a client is told topic.deleted and not that it never was. */
+/* The name and id are remembered, so that a client is told topic.deleted and not that it never was.
+ */
 static void put_tombstone(struct plan *p, const struct view_topic *t, struct slice id)
 {
     struct row r = row_new(TABLE_DELETED);

@@ -111,8 +111,8 @@ static bool check_new_topic(struct plan *p)
 /* `"pointer":..,"old":..,"new":..` for a number. */
 static struct slice number_field(struct plan *p, const char *pointer, const char *old, int64_t now)
 {
-    return slice_str(arena_printf(&p->arena, "{\"pointer\":\"%s\",\"old\":%s,\"new\":%lld}", pointer,
-                                  old, (long long)now));
+    return slice_str(arena_printf(&p->arena, "{\"pointer\":\"%s\",\"old\":%s,\"new\":%lld}",
+                                  pointer, old, (long long)now));
 }
 
 void decide_topic_create(struct plan *p)
@@ -188,8 +188,8 @@ static void put_text(struct json_writer *w, const struct view_config *config)
 }
 
 /* One setting, if it differs; adds to the list of changed fields. */
-static void change_config(struct plan *p, const struct view_topic *t,
-                          const struct view_config *now, struct bytes *fields)
+static void change_config(struct plan *p, const struct view_topic *t, const struct view_config *now,
+                          struct bytes *fields)
 {
     const struct view_config *old = config_of(t, now->name);
     if (now->value.p == NULL ? !old : old && slice_eq(old->value, now->value))

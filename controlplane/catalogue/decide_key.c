@@ -27,8 +27,8 @@ static void plan_with(struct plan *p, const struct view_document *d, struct prod
     changed.producer.key = key;
     changed.producer.keys_n = 1;
     plan_producer(p, -1, &changed);
-    p->target = slice_str(
-        arena_printf(&p->arena, "Key/%.*s/%.*s", SLICE_FMT(d->name), SLICE_FMT(key->id)));
+    p->target =
+        slice_str(arena_printf(&p->arena, "Key/%.*s/%.*s", SLICE_FMT(d->name), SLICE_FMT(key->id)));
 }
 
 void decide_key_add(struct plan *p)

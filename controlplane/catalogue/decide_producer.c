@@ -11,8 +11,7 @@ enum { STATE_ACTIVE = 0, STATE_REVOKED = 1, STATE_RETIRED = 2, STATE_REVOKED_RET
 
 static struct slice kid_of(struct plan *p, struct slice producer, struct slice id)
 {
-    return slice_str(
-        arena_printf(&p->arena, "%.*s/%.*s", SLICE_FMT(producer), SLICE_FMT(id)));
+    return slice_str(arena_printf(&p->arena, "%.*s/%.*s", SLICE_FMT(producer), SLICE_FMT(id)));
 }
 
 static const struct producer_key *find_key(const struct producer *p, struct slice id)
@@ -28,8 +27,8 @@ static void key_pointer(size_t i, const char *member, char out[64])
     snprintf(out, 64, "/keys/%zu%s", i, member);
 }
 
-/* Is the public key anybody's already? A key that was revoked must not come back under a new id, and
- * a key with two ids would make two producers of one signer. */
+/* Is the public key anybody's already? A key that was revoked must not come back under a new id,
+ * and a key with two ids would make two producers of one signer. */
 static void check_public(struct plan *p, int index, const char *pointer, struct slice kid,
                          const struct producer_key *k)
 {

@@ -7,7 +7,8 @@
 #include <sodium.h>
 #include <stdio.h>
 
-/* --- names, ids, rows ---------------------------------------------------------------------------- */
+/* --- names, ids, rows ----------------------------------------------------------------------------
+ */
 
 bool catalogue_name_ok(struct slice name, char why[128])
 {
@@ -21,11 +22,11 @@ bool catalogue_name_ok(struct slice name, char why[128])
     }
     for (size_t i = 0; i < name.n; i++) {
         uint8_t ch = name.p[i];
-        bool ok = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
-                  ch == '.' || ch == '_' || ch == '-';
+        bool ok = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+                  (ch >= '0' && ch <= '9') || ch == '.' || ch == '_' || ch == '-';
         if (!ok) {
-            snprintf(why, 128, "a topic name has only A-Z a-z 0-9 . _ - (byte %zu is 0x%02x)", i + 1,
-                     ch);
+            snprintf(why, 128, "a topic name has only A-Z a-z 0-9 . _ - (byte %zu is 0x%02x)",
+                     i + 1, ch);
             return false;
         }
     }
@@ -148,7 +149,8 @@ struct record_facts plan_records(struct plan *p, const struct view_topic *t)
     return f;
 }
 
-/* --- rules --------------------------------------------------------------------------------------- */
+/* --- rules ---------------------------------------------------------------------------------------
+ */
 
 static void check_references(struct plan *p, int index, const struct contract *k)
 {
@@ -212,8 +214,8 @@ static void check_policy(struct plan *p, int index, const struct document *d,
     p->policies_checked = true;
 }
 
-/* The API's worker has compiled the schema and judged the examples; who brought none is served here,
- * and the result kept for apply. */
+/* The API's worker has compiled the schema and judged the examples; who brought none is served
+ * here, and the result kept for apply. */
 static void check_schema(struct plan *p, int index, const struct request_document *d)
 {
     const struct contract *k = &d->document->topic;
@@ -269,7 +271,8 @@ static void check_retention(struct plan *p, int index, const struct contract *k,
                f.records, f.bytes, plan_report_age_ms(p));
 }
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------
+ */
 
 static void put_text(struct plan *p, const struct text_part *part)
 {

@@ -67,8 +67,8 @@ static void write_payload(const struct facts_head *h, const struct facts *f, str
     put_varint(out, h->request_id);
     put_varint(out, h->base_version);
     put_varint(out, zigzag_encode(h->time_ms));
-    const struct slice texts[] = {h->principal, h->correlation_id, h->action,
-                                  h->target,    h->detail,         h->message,
+    const struct slice texts[] = {h->principal, h->correlation_id,  h->action,
+                                  h->target,    h->detail,          h->message,
                                   h->body,      h->idempotency_key, h->request_digest};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         put_slice(out, texts[i]);
@@ -86,8 +86,8 @@ int facts_encode(const struct facts_head *head, const struct facts *f, struct by
     write_payload(head, f, &raw);
     bytes_clear(out);
     if (raw.n > CATALOGUE_ENTRY_RAW_MAX_BYTES) {
-        rc = err_set(err, ERR_LIMIT, "the change is %zu bytes, more than %d; apply it in parts", raw.n,
-                     (int)CATALOGUE_ENTRY_RAW_MAX_BYTES);
+        rc = err_set(err, ERR_LIMIT, "the change is %zu bytes, more than %d; apply it in parts",
+                     raw.n, (int)CATALOGUE_ENTRY_RAW_MAX_BYTES);
         goto done;
     }
     bool squeeze = raw.n > CATALOGUE_ENTRY_COMPRESS_BYTES;
@@ -146,8 +146,8 @@ static bool read_head(struct facts_reader *r, struct facts_head *h)
     if (!get_varint(r, &h->request_id) || !get_varint(r, &h->base_version) || !get_varint(r, &v))
         return false;
     h->time_ms = zigzag_decode(v);
-    struct slice *texts[] = {&h->principal, &h->correlation_id, &h->action,
-                             &h->target,    &h->detail,         &h->message,
+    struct slice *texts[] = {&h->principal, &h->correlation_id,  &h->action,
+                             &h->target,    &h->detail,          &h->message,
                              &h->body,      &h->idempotency_key, &h->request_digest};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (!get_slice(r, texts[i]))
@@ -169,8 +169,10 @@ int facts_open(struct facts_reader *r, struct slice entry, struct facts_head *he
     if (entry.n < HEADER_BYTES || memcmp(entry.p, "WF", 2) != 0)
         return err_set(err, ERR_CORRUPT, "not a catalogue entry (%zu bytes)", entry.n);
     if (entry.p[2] != FACTS_VERSION || (entry.p[3] & ~FLAG_ZSTD))
-        return err_set(err, ERR_UNSUPPORTED, "a catalogue entry of version %d, flags %d: written by a "
-                       "newer writ; upgrade this node", entry.p[2], entry.p[3]);
+        return err_set(err, ERR_UNSUPPORTED,
+                       "a catalogue entry of version %d, flags %d: written by a "
+                       "newer writ; upgrade this node",
+                       entry.p[2], entry.p[3]);
     size_t raw_n = be32_get(entry.p + 4);
     if (raw_n > CATALOGUE_ENTRY_RAW_MAX_BYTES)
         return err_set(err, ERR_CORRUPT, "a catalogue entry of %zu bytes", raw_n);

@@ -3,10 +3,11 @@
  *
  *   "WF" | u8 version | u8 flags (1: zstd) | be32 size of the payload, raw | payload | zeros to 8
  *
- * payload: u8 kind, u8 flags (1: strict), varint request id, varint base version, zigzag time_ms, then
- * length-prefixed principal, correlation id, action, target, detail (JSON), message, body (JSON after
- * the version member), idempotency key, request digest; zigzag first producer id, 16 bytes topic id,
- * varint number of writes, and the writes: u8 op, u8 table, [varint expected rev], cells. */
+ * payload: u8 kind, u8 flags (1: strict), varint request id, varint base version, zigzag time_ms,
+ * then length-prefixed principal, correlation id, action, target, detail (JSON), message, body
+ * (JSON after the version member), idempotency key, request digest; zigzag first producer id, 16
+ * bytes topic id, varint number of writes, and the writes: u8 op, u8 table, [varint expected rev],
+ * cells. */
 #ifndef CATALOGUE_FACTS_H
 #define CATALOGUE_FACTS_H
 
@@ -18,12 +19,12 @@ enum { FACTS_VERSION = 1 };
 
 /* Part of the format: never renumber. */
 enum fact_op {
-    FACT_PUT = 1,       /* the row must have the expected rev (0: be absent); all cells */
-    FACT_PUT_ANY = 2,   /* whatever was there; all cells */
-    FACT_DELETE = 3,    /* the expected rev; key cells */
-    FACT_DELETE_ANY = 4,/* key cells */
-    FACT_CHECK = 5,     /* nothing is written; the expected rev; key cells */
-    FACT_EXISTS = 6,    /* nothing is written; key cells */
+    FACT_PUT = 1,        /* the row must have the expected rev (0: be absent); all cells */
+    FACT_PUT_ANY = 2,    /* whatever was there; all cells */
+    FACT_DELETE = 3,     /* the expected rev; key cells */
+    FACT_DELETE_ANY = 4, /* key cells */
+    FACT_CHECK = 5,      /* nothing is written; the expected rev; key cells */
+    FACT_EXISTS = 6,     /* nothing is written; key cells */
 };
 
 struct facts_head {
@@ -60,14 +61,16 @@ struct fact {
     struct row row;
 };
 
-/* Reading: the payload is borrowed from the entry or owned by `raw`; free with facts_reader_free. */
+/* Reading: the payload is borrowed from the entry or owned by `raw`; free with facts_reader_free.
+ */
 struct facts_reader {
     struct bytes raw;
     const uint8_t *p, *end;
     uint64_t left; /* writes still to read */
 };
 /* ERR_CORRUPT; ERR_UNSUPPORTED: a newer version wrote it. *head borrows from the reader. */
-int facts_open(struct facts_reader *r, struct slice entry, struct facts_head *head, struct err *err);
+int facts_open(struct facts_reader *r, struct slice entry, struct facts_head *head,
+               struct err *err);
 /* 1: a fact; 0: the end; ERR_CORRUPT. */
 int facts_next(struct facts_reader *r, struct fact *out);
 void facts_reader_free(struct facts_reader *r);

@@ -9,17 +9,18 @@
 
 enum { DIGEST_BYTES = 32 };
 
-/* --- leaves and parts of views (view.c, leaf.c) -------------------------------------------------- */
+/* --- leaves and parts of views (view.c, leaf.c) --------------------------------------------------
+ */
 
-/* Each is immutable once made and reference-counted; the view_ struct comes first, so that the view's
- * pointers are these. */
+/* Each is immutable once made and reference-counted; the view_ struct comes first, so that the
+ * view's pointers are these. */
 struct leaf_topic {
     struct view_topic v;
     _Atomic uint32_t refs;
     int32_t *nodes;            /* owned: node lists of the partitions, all in one block */
     struct document *document; /* owned; NULL: ungoverned */
     uint64_t rev;
-    uint8_t content[DIGEST_BYTES];     /* of the whole document */
+    uint8_t content[DIGEST_BYTES];       /* of the whole document */
     uint8_t schema_digest[DIGEST_BYTES]; /* rows of text; zero: none */
     uint8_t examples_digest[DIGEST_BYTES];
 };
@@ -101,7 +102,8 @@ const struct view_topic *part_topics_by_id(const struct part_topics *p, struct s
 size_t part_documents_find(const struct part_documents *p, enum document_kind kind,
                            struct slice name, bool *found);
 
-/* --- the catalogue ------------------------------------------------------------------------------- */
+/* --- the catalogue -------------------------------------------------------------------------------
+ */
 
 /* A schema compiled by decide because the request brought none: apply picks it up. */
 struct compiled {
@@ -123,7 +125,7 @@ struct catalogue {
     struct view_full *view;
     struct compiled compiled[COMPILED_MAX];
     size_t compiled_n;
-    struct arena scratch; /* of one call */
+    struct arena scratch;                  /* of one call */
     struct schema_scratch *schema_scratch; /* for examples; made when needed */
 };
 
@@ -157,7 +159,8 @@ struct row meta_row(const char *name, int64_t number, struct slice content);
 void head_load(struct catalogue *c, uint64_t digest[4]);
 void head_store(struct catalogue *c, const uint64_t digest[4]);
 
-/* --- texts (text.c) ------------------------------------------------------------------------------ */
+/* --- texts (text.c) ------------------------------------------------------------------------------
+ */
 
 /* A contract as it is stored: its text with the schema and the examples cut out, and those. */
 struct text_part {
@@ -167,8 +170,8 @@ struct text_part {
 };
 struct request_prepared {
     struct arena arena;
-    struct bytes text;      /* the whole document */
-    struct json_doc json;   /* of it */
+    struct bytes text;    /* the whole document */
+    struct json_doc json; /* of it */
     struct slice skeleton;
     uint8_t content[DIGEST_BYTES];
     struct text_part schema, examples;

@@ -8,7 +8,8 @@
 
 #include <stdatomic.h>
 
-/* --- compiled schemas ---------------------------------------------------------------------------- */
+/* --- compiled schemas ----------------------------------------------------------------------------
+ */
 
 static bool same_schema(const struct contract *a, const struct contract *b)
 {
@@ -70,7 +71,8 @@ struct schema *leaf_schema(struct catalogue *c, const struct contract *k,
     return s;
 }
 
-/* --- topics -------------------------------------------------------------------------------------- */
+/* --- topics --------------------------------------------------------------------------------------
+ */
 
 static struct slice copy(struct slice s)
 {
@@ -94,7 +96,8 @@ static void load_partitions(struct catalogue *c, struct leaf_topic *leaf)
 {
     struct slice id = slice_of(leaf->v.id.bytes, sizeof leaf->v.id.bytes);
     if (!c->partitions)
-        c->partitions = rows_query(&c->rows, "SELECT * FROM partition WHERE topic=? ORDER BY number");
+        c->partitions =
+            rows_query(&c->rows, "SELECT * FROM partition WHERE topic=? ORDER BY number");
     struct bytes list = {0}, nodes = {0};
     rows_bind_slice(c->partitions, 1, id, false);
     while (rows_step(c->partitions)) {
@@ -145,7 +148,8 @@ static void load_configs(struct catalogue *c, struct leaf_topic *leaf)
         n++;
     }
     sqlite3_reset(c->configs);
-    leaf->v.config = (const struct view_config *)(const void *)copy(slice_of(list, n * sizeof *list)).p;
+    leaf->v.config =
+        (const struct view_config *)(const void *)copy(slice_of(list, n * sizeof *list)).p;
     leaf->v.config_n = n;
 }
 
@@ -169,8 +173,7 @@ static void load_contract(struct catalogue *c, struct leaf_topic *leaf, const st
                           const struct request *prepared)
 {
     struct slice schema = row->cell[TOPIC_SCHEMA].b, examples = row->cell[TOPIC_EXAMPLES].b;
-    struct slice text =
-        text_join(c, row->cell[TOPIC_DOCUMENT].b, schema, examples, &c->scratch);
+    struct slice text = text_join(c, row->cell[TOPIC_DOCUMENT].b, schema, examples, &c->scratch);
     leaf->document = document_of(text);
     leaf->v.document = leaf->document;
     leaf->v.contract = &leaf->document->topic;
@@ -230,7 +233,8 @@ struct leaf_topic *leaf_deleted_make(const struct row *row)
     return leaf;
 }
 
-/* --- teams, producers, policies ------------------------------------------------------------------ */
+/* --- teams, producers, policies ------------------------------------------------------------------
+ */
 
 static void load_keys(struct catalogue *c, struct document *d)
 {

@@ -3,8 +3,8 @@
 #define CATALOGUE_LIMITS_H
 
 enum {
-    /* The SQLite image; beyond the alarm each entry logs a warning, beyond the limit whatever adds is
-     * refused (ERR_LIMIT) while deleting and revoking go on, up to the reserve. */
+    /* The SQLite image; beyond the alarm each entry logs a warning, beyond the limit whatever adds
+     * is refused (ERR_LIMIT) while deleting and revoking go on, up to the reserve. */
     CATALOGUE_STATE_MAX_BYTES = 32 << 20,
     CATALOGUE_STATE_ALARM_BYTES = CATALOGUE_STATE_MAX_BYTES / 4 * 3,
     CATALOGUE_STATE_RESERVE_BYTES = 2 << 20,
@@ -20,13 +20,13 @@ enum {
     CATALOGUE_POLICIES_MAX = 1000,
     CATALOGUE_KEYS_PER_PRODUCER_MAX = 64,
     CATALOGUE_NODES_MAX = 100,
-    CATALOGUE_HISTORY_MAX = 64,       /* contracts kept of one topic */
-    CATALOGUE_TOMBSTONES_MAX = 1000,  /* deleted topics remembered by name and id */
-    CATALOGUE_IDEMPOTENCY_MAX = 1024, /* results remembered */
+    CATALOGUE_HISTORY_MAX = 64,                      /* contracts kept of one topic */
+    CATALOGUE_TOMBSTONES_MAX = 1000,                 /* deleted topics remembered by name and id */
+    CATALOGUE_IDEMPOTENCY_MAX = 1024,                /* results remembered */
     CATALOGUE_IDEMPOTENCY_BODY_MAX_BYTES = 64 << 10, /* larger bodies are summed up */
     CATALOGUE_IDEMPOTENCY_KEY_MAX_BYTES = 128,
-    CATALOGUE_PRODUCER_IDS_MAX = 1000000, /* in one block */
-    CATALOGUE_TEXT_COMPRESS_BYTES = 256,  /* smaller texts are stored as they are */
+    CATALOGUE_PRODUCER_IDS_MAX = 1000000,  /* in one block */
+    CATALOGUE_TEXT_COMPRESS_BYTES = 256,   /* smaller texts are stored as they are */
     CATALOGUE_DIFF_VALUE_MAX_BYTES = 1024, /* larger values stand as digest and size in a plan */
     CATALOGUE_VIOLATIONS_MAX = 200,
     CATALOGUE_IMPACTS_MAX = 500, /* told one by one; how many more there are is told as a number */

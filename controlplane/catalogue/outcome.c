@@ -14,8 +14,8 @@ void outcome_set(struct result *out, enum err_code code, const char *reason, con
     va_end(ap);
 }
 
-/* u8 format | be64 version | be64 producer id | topic id | u8 length, message | be32 size of the body
- * | body */
+/* u8 format | be64 version | be64 producer id | topic id | u8 length, message | be32 size of the
+ * body | body */
 enum { PACKED_FORMAT = 1, PACKED_HEAD = 1 + 8 + 8 + 16 + 1 };
 
 void outcome_pack(const struct result *r, struct bytes *out)
@@ -73,7 +73,8 @@ bool outcome_recorded(struct catalogue *c, struct slice principal, struct slice 
     return true;
 }
 
-/* --- the digest of a request --------------------------------------------------------------------- */
+/* --- the digest of a request ---------------------------------------------------------------------
+ */
 
 static void add(struct bytes *b, struct slice s)
 {

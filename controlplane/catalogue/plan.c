@@ -13,8 +13,7 @@ void plan_open(struct plan *p, struct catalogue *c, const struct request *r, str
     *p = (struct plan){.c = c, .r = r, .out = out, .v = cat_view(c)};
     arena_init(&p->arena, 0);
     uint64_t seed = be64_get(r->random);
-    struct map *maps[] = {&p->documents, &p->gone,    &p->claims,
-                          &p->texts,     &p->schemas, &p->publics};
+    struct map *maps[] = {&p->documents, &p->gone, &p->claims, &p->texts, &p->schemas, &p->publics};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         map_init(maps[i], seed);
     p->policy = (const struct policy **)(uintptr_t)p->v->policy;
@@ -23,8 +22,7 @@ void plan_open(struct plan *p, struct catalogue *c, const struct request *r, str
 
 void plan_close(struct plan *p)
 {
-    struct map *maps[] = {&p->documents, &p->gone,    &p->claims,
-                          &p->texts,     &p->schemas, &p->publics};
+    struct map *maps[] = {&p->documents, &p->gone, &p->claims, &p->texts, &p->schemas, &p->publics};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         map_free(maps[i]);
     bytes_free(&p->facts.ops);
@@ -77,7 +75,8 @@ size_t plan_count(struct plan *p, enum document_kind kind)
     return n;
 }
 
-/* --- what is in the way -------------------------------------------------------------------------- */
+/* --- what is in the way --------------------------------------------------------------------------
+ */
 
 static void add_violation(struct plan *p, int index, const char *code, const char *pointer,
                           const char *detail)
@@ -147,8 +146,10 @@ bool plan_owner(struct plan *p, int index, struct slice team)
     if (d && member(&d->document->team, p->r->principal))
         return true;
     if (team.n)
-        plan_violation(p, index, "owner.required", "", "%.*s is not a member of the team %.*s, which "
-                       "answers for this", SLICE_FMT(p->r->principal), SLICE_FMT(team));
+        plan_violation(p, index, "owner.required", "",
+                       "%.*s is not a member of the team %.*s, which "
+                       "answers for this",
+                       SLICE_FMT(p->r->principal), SLICE_FMT(team));
     else
         plan_violation(p, index, "owner.required", "", "only an operator may do this");
     return false;
@@ -173,7 +174,8 @@ bool plan_condition(struct plan *p, uint64_t version)
     return false;
 }
 
-/* --- what is told -------------------------------------------------------------------------------- */
+/* --- what is told --------------------------------------------------------------------------------
+ */
 
 static void put_value(struct json_writer *w, struct slice json)
 {
@@ -354,7 +356,8 @@ static void write_detail(struct plan *p, struct bytes *out)
     bytes_add_str(out, "}");
 }
 
-/* --- the end ------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------------
+ */
 
 static void final_body(struct plan *p, bool changed)
 {
@@ -410,10 +413,11 @@ static void check_size(struct plan *p, size_t entry_bytes)
 {
     size_t have = catalogue_size_bytes(p->c), limit = state_limit(p->r);
     if (have + entry_bytes > limit)
-        outcome_set(p->out, ERR_LIMIT, "catalogue.full",
-                    "the catalogue's state is %zu bytes and this adds up to %zu: more than its limit "
-                    "of %zu; delete something first",
-                    have, entry_bytes, limit);
+        outcome_set(
+            p->out, ERR_LIMIT, "catalogue.full",
+            "the catalogue's state is %zu bytes and this adds up to %zu: more than its limit "
+            "of %zu; delete something first",
+            have, entry_bytes, limit);
 }
 
 static void encode(struct plan *p, struct bytes *entry)

@@ -14,13 +14,13 @@ struct plan {
     struct arena arena;
     struct facts facts;
     struct bytes changes, same, impact; /* JSON objects, separated by commas; same: unchanged */
-    size_t impacts;               /* also those that are not told one by one */
+    size_t impacts;                     /* also those that are not told one by one */
     size_t created, updated, deleted, unchanged;
-    size_t created_of[4]; /* by kind */
-    const char *action;           /* for the audit record */
-    struct slice target;          /* "Topic/name" of the only change, "" when there are several */
-    struct slice accepted;        /* guards that were overridden, comma-separated */
-    bool strict;                  /* must be applied to exactly this version */
+    size_t created_of[4];  /* by kind */
+    const char *action;    /* for the audit record */
+    struct slice target;   /* "Topic/name" of the only change, "" when there are several */
+    struct slice accepted; /* guards that were overridden, comma-separated */
+    bool strict;           /* must be applied to exactly this version */
     int64_t first_producer_id;
     struct topic_id topic_id;
 
@@ -77,7 +77,8 @@ void plan_impact(struct plan *p, const char *code, enum document_kind kind, stru
 /* Judges, answers, and encodes the entry if one is needed. */
 void plan_finish(struct plan *p, struct bytes *entry);
 
-/* --- the parts of a decision (decide_*.c) -------------------------------------------------------- */
+/* --- the parts of a decision (decide_*.c) --------------------------------------------------------
+ */
 
 void decide_documents(struct plan *p);
 void decide_delete(struct plan *p);

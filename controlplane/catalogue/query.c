@@ -20,7 +20,8 @@ static void put_kind(struct json_writer *w, const struct view *v, enum document_
             put_document(w, v->document[i]->document);
 }
 
-/* Topics without contract are no documents; they are listed so that the export leaves nothing out. */
+/* Topics without contract are no documents; they are listed so that the export leaves nothing out.
+ */
 static void put_ungoverned(struct json_writer *w, const struct view_topic *t)
 {
     json_begin_object(w);

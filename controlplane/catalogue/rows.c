@@ -23,8 +23,7 @@ static const struct table tables[TABLE_ID_END] = {
     [TABLE_TEXT] = {TABLE_TEXT, "text", {"digest", NULL}, 1, "biib", 4},
     [TABLE_SCHEMA_ID] = {TABLE_SCHEMA_ID, "schema_id", {"key", NULL}, 1, "bi", 2},
     [TABLE_NODE] = {TABLE_NODE, "node", {"id", NULL}, 1, "itittttii", 9},
-    [TABLE_IDEMPOTENCY] =
-        {TABLE_IDEMPOTENCY, "idempotency", {"principal", "key"}, 2, "ttbb", 4},
+    [TABLE_IDEMPOTENCY] = {TABLE_IDEMPOTENCY, "idempotency", {"principal", "key"}, 2, "ttbb", 4},
 };
 
 const struct table *table_of(unsigned id)
@@ -42,14 +41,15 @@ void row_write_cells(const struct row *r, unsigned from, unsigned to, struct byt
     for (unsigned i = from; i < to; i++) {
         bool integer = r->table->types[i] == 'i';
         bytes_reserve(out, 10);
-        out->n += varint_put(out->p + out->n,
-                             integer ? zigzag_encode(r->cell[i].i) : r->cell[i].b.n);
+        out->n +=
+            varint_put(out->p + out->n, integer ? zigzag_encode(r->cell[i].i) : r->cell[i].b.n);
         if (!integer)
             bytes_add_slice(out, r->cell[i].b);
     }
 }
 
-bool row_read_cells(struct row *r, unsigned from, unsigned to, const uint8_t **p, const uint8_t *end)
+bool row_read_cells(struct row *r, unsigned from, unsigned to, const uint8_t **p,
+                    const uint8_t *end)
 {
     for (unsigned i = from; i < to; i++) {
         uint64_t v;
@@ -69,7 +69,8 @@ bool row_read_cells(struct row *r, unsigned from, unsigned to, const uint8_t **p
     return true;
 }
 
-/* --- the digest --------------------------------------------------------------------------------- */
+/* --- the digest ---------------------------------------------------------------------------------
+ */
 
 static void digest_row(const struct row *r, uint64_t out[4])
 {
@@ -108,7 +109,8 @@ void rows_digest(struct rows *s, uint64_t out[4])
     }
 }
 
-/* --- SQLite ------------------------------------------------------------------------------------- */
+/* --- SQLite -------------------------------------------------------------------------------------
+ */
 
 static _Noreturn void fail(struct rows *s, const char *what)
 {
@@ -159,7 +161,8 @@ void rows_bind_slice(sqlite3_stmt *st, int index, struct slice v, bool text)
 void rows_open(struct rows *s)
 {
     *s = (struct rows){0};
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
+    int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(":memory:", &s->db, flags, NULL) != SQLITE_OK)
         fail(s, "open");
     /* Lookaside would hold 48 KB for nothing; sorters stay in memory: there is no file. */

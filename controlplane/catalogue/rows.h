@@ -1,5 +1,5 @@
-/* The tables of schema.sql.h as descriptors, and logical rows: what facts carry, what is written and
- * what the digest covers. Internal to the room. */
+/* The tables of schema.sql.h as descriptors, and logical rows: what facts carry, what is written
+ * and what the digest covers. Internal to the room. */
 #ifndef CATALOGUE_ROWS_H
 #define CATALOGUE_ROWS_H
 
@@ -123,7 +123,8 @@ struct row row_new(enum table_id id);
 /* Appends the cells [from, to) as zigzag varints and length-prefixed bytes. */
 void row_write_cells(const struct row *r, unsigned from, unsigned to, struct bytes *out);
 /* Reads them back, slices borrowed from *p; false when truncated or out of form. */
-bool row_read_cells(struct row *r, unsigned from, unsigned to, const uint8_t **p, const uint8_t *end);
+bool row_read_cells(struct row *r, unsigned from, unsigned to, const uint8_t **p,
+                    const uint8_t *end);
 
 /* SQLite's hold on the rows: one connection, statements prepared once. */
 struct rows {

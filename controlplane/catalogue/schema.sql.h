@@ -1,7 +1,7 @@
 /* The relational schema of the catalogue: the documentation of its model. One SQLite database in
  * memory, the same rows on every node. In each table `rev` is the catalogue version that wrote the
- * row last: facts name the rev they expect, and because versions never repeat, a row that was deleted
- * and made again never passes for the old one. Documents are the canonical JSON of document_write.
+ * row last: facts name the rev they expect, and because versions never repeat, a row that was
+ * deleted and made again never passes for the old one. Documents are the canonical JSON of document_write.
  *
  * rows.c has the same tables as descriptors (checked against this text by a test). */
 #ifndef CATALOGUE_SCHEMA_SQL_H

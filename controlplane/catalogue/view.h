@@ -32,8 +32,8 @@ struct view_config {
 struct view_topic {
     struct slice name;
     struct topic_id id;
-    uint64_t version;        /* of this contract or topic: 1, 2, ...; goes on over re-creation */
-    bool governed;           /* a contract that is enforced: mode is not off, nor is governance here */
+    uint64_t version; /* of this contract or topic: 1, 2, ...; goes on over re-creation */
+    bool governed;    /* a contract that is enforced: mode is not off, nor is governance here */
     bool internal;
     const struct contract *contract; /* NULL when it has none; set also where mode is off */
     const struct document *document; /* the contract's document; NULL when ungoverned */
@@ -48,9 +48,9 @@ struct view_topic {
     enum contract_cleanup cleanup;
     const struct view_config *config; /* set explicitly through Kafka */
     size_t config_n;
-    /* Deleted: kept for a while so that the reason is topic.deleted. Not in view.topic; the look-ups
-     * by name (when no topic of that name lives) and by id give it. Name, id, version and updated_ms
-     * (when it was deleted) are set, the rest is zero. */
+    /* Deleted: kept for a while so that the reason is topic.deleted. Not in view.topic; the
+     * look-ups by name (when no topic of that name lives) and by id give it. Name, id, version and
+     * updated_ms (when it was deleted) are set, the rest is zero. */
     bool deleted;
 };
 
@@ -84,7 +84,7 @@ struct view_node {
 };
 
 struct view {
-    uint64_t version; /* the catalogue's: rises by one with each applied change */
+    uint64_t version;        /* the catalogue's: rises by one with each applied change */
     struct slice cluster_id; /* 22 characters, base64url of 16 bytes */
     bool governance_off;     /* for the whole cluster */
     int32_t controller;      /* node id, -1 unknown */
@@ -94,7 +94,8 @@ struct view {
     size_t nodes_n;
     const struct policy *const *policy;
     size_t policies_n;
-    const struct view_document *const *document; /* teams, producers, policies; by kind, then name */
+    const struct view_document *const
+        *document; /* teams, producers, policies; by kind, then name */
     size_t documents_n;
 };
 

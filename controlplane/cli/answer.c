@@ -68,8 +68,11 @@ int answer_tell(const struct answer *a)
     (void)fprintf(stderr, "writ: %s (%s)\n", detail, code);
     const cJSON *e;
     cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(a->json, "errors"))
-        (void)fprintf(stderr, "  %s: %s (%s)\n", text_of(e, "pointer"), text_of(e, "detail"),
-                      text_of(e, "code"));
+    {
+        const char *pointer = text_of(e, "pointer");
+        (void)fprintf(stderr, "  %s%s%s (%s)\n", pointer, pointer[0] != '\0' ? ": " : "",
+                      text_of(e, "detail"), text_of(e, "code"));
+    }
     return a->status == 503 ? CLI_UNREACHABLE : CLI_REFUSED;
 }
 

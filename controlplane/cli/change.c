@@ -33,8 +33,8 @@ static void tell_errors(const struct documents *d, const cJSON *errors)
     {
         bytes_clear(&place);
         put_place(d, text_of(e, "pointer"), &place);
-        (void)fprintf(stderr, "  %s: %s (%s)\n", bytes_cstr(&place), text_of(e, "detail"),
-                      text_of(e, "code"));
+        (void)fprintf(stderr, "  %s%s%s (%s)\n", bytes_cstr(&place), place.n > 0 ? ": " : "",
+                      text_of(e, "detail"), text_of(e, "code"));
     }
     bytes_free(&place);
 }

@@ -1,6 +1,6 @@
 /* Entries from anywhere: reading them ends in rows or in a refusal. Raft's log is checksummed, so
- * this is the second line of defence. Each input is read as a whole entry, and as a payload that gets
- * its header here. */
+ * this is the second line of defence. Each input is read as a whole entry, and as a payload that
+ * gets its header here. */
 #include "catalogue/catalogue.h"
 
 #include "catalogue/facts.h"

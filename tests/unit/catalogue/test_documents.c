@@ -55,8 +55,8 @@ static void test_field_by_field(void **state)
     struct world w;
     world_open(&w);
     world_must(&w, "[" TEAM("t") "," BYTES_TOPIC("a", "") "]", true);
-    struct result r = world_apply(
-        &w, "[" BYTES_TOPIC("a", ",\"description\":\"new\",\"partitions\":2") "]");
+    struct result r =
+        world_apply(&w, "[" BYTES_TOPIC("a", ",\"description\":\"new\",\"partitions\":2") "]");
     assert_int_equal(r.code, ERR_OK);
     assert_true(body_has(&r, "{\"pointer\":\"/description\",\"old\":\"\",\"new\":\"new\"}"));
     assert_true(body_has(&r, "{\"pointer\":\"/partitions\",\"old\":1,\"new\":2}"));
@@ -114,7 +114,7 @@ static void test_policies_of_the_set(void **state)
     /* The policy of the very same request counts. */
     world_refused(&w,
                   "[" BYTES_TOPIC("shop.X", "") ",{\"kind\":\"Policy\",\"name\":\"p\",\"prefix\":"
-                  "\"shop.\",\"naming\":{\"pattern\":\"[a-z.]+\"}}]",
+                                                "\"shop.\",\"naming\":{\"pattern\":\"[a-z.]+\"}}]",
                   "policy.naming", "/documents/0/name");
     world_must(&w,
                "[{\"kind\":\"Policy\",\"name\":\"p\",\"prefix\":\"shop.\","
@@ -137,7 +137,8 @@ static void test_governance_off(void **state)
     struct world w;
     world_open(&w);
     world_must(&w, "[" TEAM("t") "," BYTES_TOPIC("m.a", "") "]", true);
-    world_must(&w, "[{\"kind\":\"Policy\",\"name\":\"m\",\"prefix\":\"m.\",\"governance\":\"off\"}]",
+    world_must(&w,
+               "[{\"kind\":\"Policy\",\"name\":\"m\",\"prefix\":\"m.\",\"governance\":\"off\"}]",
                true);
     const struct view *v = catalogue_view(w.a);
     assert_true(view_name_ungoverned(v, slice_str("m.b")));
@@ -279,8 +280,8 @@ static void test_prune(void **state)
     struct world w;
     world_open(&w);
     world_must(&w,
-               "[" TEAM("t") "," TEAM("s.team") "," BYTES_TOPIC("s.a", "") "," BYTES_TOPIC("s.b", "")
-               "," BYTES_TOPIC("x", "") "]",
+               "[" TEAM("t") "," TEAM("s.team") "," BYTES_TOPIC("s.a", "") "," BYTES_TOPIC(
+                   "s.b", "") "," BYTES_TOPIC("x", "") "]",
                true);
     world_report(&w, "s.b", 0);
     struct request *q = world_documents(&w, "[" BYTES_TOPIC("s.a", "") "]");

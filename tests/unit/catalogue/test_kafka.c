@@ -63,7 +63,8 @@ static void test_create(void **state)
     struct request *r = topic_request(&w, REQUEST_TOPIC_CREATE, "c", 1);
     r->replicas = 2;
     expect(&w, r, ERR_INVALID, "replication.invalid");
-    world_must(&w, "[{\"kind\":\"Policy\",\"name\":\"g\",\"prefix\":\"gov.\",\"governance\":\"on\"}]",
+    world_must(&w,
+               "[{\"kind\":\"Policy\",\"name\":\"g\",\"prefix\":\"gov.\",\"governance\":\"on\"}]",
                true);
     expect(&w, topic_request(&w, REQUEST_TOPIC_CREATE, "gov.x", 1), ERR_DENIED, "topic.governed");
     r = topic_request(&w, REQUEST_TOPIC_CREATE, "only.validated", 1);
@@ -151,9 +152,11 @@ static void test_partitions_and_deletion(void **state)
     struct world w;
     open_off(&w);
     expect(&w, topic_request(&w, REQUEST_TOPIC_CREATE, "c", 2), ERR_OK, "");
-    expect(&w, topic_request(&w, REQUEST_PARTITIONS_ADD, "c", 2), ERR_INVALID, "partitions.invalid");
+    expect(&w, topic_request(&w, REQUEST_PARTITIONS_ADD, "c", 2), ERR_INVALID,
+           "partitions.invalid");
     expect(&w, topic_request(&w, REQUEST_PARTITIONS_ADD, "c", 5), ERR_OK, "");
-    expect(&w, topic_request(&w, REQUEST_PARTITIONS_ADD, "none", 5), ERR_NOT_FOUND, "topic.unknown");
+    expect(&w, topic_request(&w, REQUEST_PARTITIONS_ADD, "none", 5), ERR_NOT_FOUND,
+           "topic.unknown");
     const struct view *v = catalogue_view(w.a);
     assert_int_equal(view_topic_by_name(v, slice_str("c"))->partitions_n, 5);
     view_unref(v);

@@ -16,8 +16,9 @@ static const char *producer(char out[1024], const char *more)
 static const char *with_key(char out[1024], const char *id, unsigned key)
 {
     char text[64], more[512];
-    snprintf(more, sizeof more, ",\"topics\":[\"shop.*\"],\"keys\":[{\"id\":\"%s\",\"public_key\":\"%s\"}]",
-             id, world_key(key, text));
+    snprintf(more, sizeof more,
+             ",\"topics\":[\"shop.*\"],\"keys\":[{\"id\":\"%s\",\"public_key\":\"%s\"}]", id,
+             world_key(key, text));
     return producer(out, more);
 }
 
@@ -114,11 +115,12 @@ static void test_refused(void **state)
     result_free(&r);
 
     char a[64];
-    snprintf(more, sizeof more,
-             "[{\"kind\":\"Producer\",\"name\":\"x\",\"team\":\"t\",\"keys\":[{\"id\":\"1\","
-             "\"public_key\":\"%s\"}]},{\"kind\":\"Producer\",\"name\":\"y\",\"team\":\"t\",\"keys\":"
-             "[{\"id\":\"1\",\"public_key\":\"%s\"}]}]",
-             world_key(9, a), a);
+    snprintf(
+        more, sizeof more,
+        "[{\"kind\":\"Producer\",\"name\":\"x\",\"team\":\"t\",\"keys\":[{\"id\":\"1\","
+        "\"public_key\":\"%s\"}]},{\"kind\":\"Producer\",\"name\":\"y\",\"team\":\"t\",\"keys\":"
+        "[{\"id\":\"1\",\"public_key\":\"%s\"}]}]",
+        world_key(9, a), a);
     world_refused(&w, more, "key.public-key-used", "/documents/1/keys/0/public_key");
     world_close(&w);
 }
@@ -166,8 +168,10 @@ static void test_grants(void **state)
     view_unref(v);
     /* A document may revoke a key, and add one that is revoked. */
     char key[64], text[512];
-    snprintf(text, sizeof text, ",\"topics\":[\"shop.*\"],\"keys\":[{\"id\":\"k\",\"public_key\":"
-             "\"%s\",\"state\":\"revoked\"}]", world_key(1, key));
+    snprintf(text, sizeof text,
+             ",\"topics\":[\"shop.*\"],\"keys\":[{\"id\":\"k\",\"public_key\":"
+             "\"%s\",\"state\":\"revoked\"}]",
+             world_key(1, key));
     world_must(&w, producer(doc, text), true);
     v = catalogue_view(w.a);
     assert_int_equal(find(v, "p/k")->state, KEY_REVOKED);

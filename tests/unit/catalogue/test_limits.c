@@ -16,8 +16,10 @@
 static char *fat_topic(struct world *w, const char *name, unsigned n)
 {
     struct bytes b = {0};
-    bytes_printf(&b, "[{\"kind\":\"Topic\",\"name\":\"%s\",\"team\":\"t\",\"value\":{\"format\":"
-                     "\"json\",\"schema\":{},\"examples\":[", name);
+    bytes_printf(&b,
+                 "[{\"kind\":\"Topic\",\"name\":\"%s\",\"team\":\"t\",\"value\":{\"format\":"
+                 "\"json\",\"schema\":{},\"examples\":[",
+                 name);
     for (unsigned i = 0; i < n; i++) {
         struct bytes raw = {0};
         for (unsigned k = 0; k < 187500 / 4; k++)

@@ -27,7 +27,8 @@ static void add_topic(struct world *w, struct bytes *b)
         "{\"format\":\"json\",\"schema\":{\"type\":\"object\"}}",
         "{\"format\":\"json\",\"schema\":{\"type\":\"object\",\"required\":[\"a\"]},"
         "\"examples\":[{\"a\":1}]}",
-        "{\"format\":\"json\",\"schema\":{\"type\":\"object\"},\"examples\":[{},{\"b\":\"\\u00e4\"}]}",
+        "{\"format\":\"json\",\"schema\":{\"type\":\"object\"},\"examples\":[{},{\"b\":\"\\u00e4\"}"
+        "]}",
     };
     bytes_printf(b,
                  "{\"kind\":\"Topic\",\"name\":\"%s\",\"team\":\"%s\",\"value\":%s,"
@@ -64,8 +65,9 @@ static struct request *random_apply(struct world *w)
             add_producer(w, &b);
             break;
         case 2:
-            bytes_printf(&b, "{\"kind\":\"Policy\",\"name\":\"off\",\"prefix\":\"off.\","
-                             "\"governance\":\"%s\"}",
+            bytes_printf(&b,
+                         "{\"kind\":\"Policy\",\"name\":\"off\",\"prefix\":\"off.\","
+                         "\"governance\":\"%s\"}",
                          pick(w, 3) ? "off" : "on");
             break;
         default:

@@ -1,5 +1,5 @@
-/* Schema ids, texts that are stored once, the history, examples; and that the tables' descriptors say
- * what the relational schema says. */
+/* Schema ids, texts that are stored once, the history, examples; and that the tables' descriptors
+ * say what the relational schema says. */
 #include "help.h"
 
 #include "catalogue/rows.h"
@@ -31,9 +31,9 @@ static void test_ids(void **state)
     struct world w;
     world_open(&w);
     world_must(&w,
-               "[" TEAM("t") "," JSON_TOPIC("a", "{\"type\":\"object\"}", "") ","
-               JSON_TOPIC("b", "{\"type\":\"object\"}", "") "," JSON_TOPIC("c", "true", "") ","
-               BYTES_TOPIC("d", "") "]",
+               "[" TEAM("t") "," JSON_TOPIC("a", "{\"type\":\"object\"}", "") "," JSON_TOPIC(
+                   "b", "{\"type\":\"object\"}",
+                   "") "," JSON_TOPIC("c", "true", "") "," BYTES_TOPIC("d", "") "]",
                true);
     int32_t a = schema_id(&w, "a");
     assert_true(a > 0);
@@ -79,10 +79,11 @@ static void test_prepared(void **state)
     (void)state;
     struct world w;
     world_open(&w);
-    struct request *r = world_documents(
-        &w, "[" TEAM("t") "," JSON_TOPIC("a", "{\"required\":[\"x\"]}", "") "]");
+    struct request *r =
+        world_documents(&w, "[" TEAM("t") "," JSON_TOPIC("a", "{\"required\":[\"x\"]}", "") "]");
     struct document_errors errors = {0};
-    assert_int_equal(document_compile(r->documents[1].document, &r->documents[1].schema, &errors), 0);
+    assert_int_equal(document_compile(r->documents[1].document, &r->documents[1].schema, &errors),
+                     0);
     struct schema *s = schema_ref(r->documents[1].schema);
     request_prepare(r);
     struct result out = world_do(&w, r);
@@ -122,10 +123,11 @@ static void test_history(void **state)
     world_must(&w, "[" TEAM("t") "]", true);
     w.check = false;
     for (int i = 0; i < 70; i++) {
-        snprintf(doc, sizeof doc,
-                 "[{\"kind\":\"Topic\",\"name\":\"a\",\"team\":\"t\",\"value\":{\"format\":\"json\","
-                 "\"schema\":{\"minProperties\":%d},\"examples\":[{\"a\":%d,\"b\":1}]}}]",
-                 i % 3, i);
+        snprintf(
+            doc, sizeof doc,
+            "[{\"kind\":\"Topic\",\"name\":\"a\",\"team\":\"t\",\"value\":{\"format\":\"json\","
+            "\"schema\":{\"minProperties\":%d},\"examples\":[{\"a\":%d,\"b\":1}]}}]",
+            i % 3, i);
         world_must(&w, doc, true);
     }
     catalogue_check_invariants(w.a); /* no text is left that no contract names */
@@ -208,12 +210,9 @@ static void test_descriptors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_compiled_schemas),
-        cmocka_unit_test(test_prepared),
-        cmocka_unit_test(test_refused_schemas),
-        cmocka_unit_test(test_history),
-        cmocka_unit_test(test_large_values),
+        cmocka_unit_test(test_ids),         cmocka_unit_test(test_compiled_schemas),
+        cmocka_unit_test(test_prepared),    cmocka_unit_test(test_refused_schemas),
+        cmocka_unit_test(test_history),     cmocka_unit_test(test_large_values),
         cmocka_unit_test(test_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
