@@ -72,6 +72,8 @@ static void part_wait_for_disk(struct broker *b, struct produce_part *part)
         part_answer(b, part, 0);
         return;
     }
+    admit_job_free(part->job); /* its view and its copy of the reference are not needed any more */
+    part->job = NULL;
     part->state = PART_APPENDED;
     queue_push(&p->ack, part);
 }
