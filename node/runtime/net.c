@@ -94,7 +94,6 @@ void conn_kill(struct conn *c, const char *why)
     conn_release(c);
     conn_mark(c); /* the memory stays until the list has been walked */
     uv_poll_stop(&c->poll);
-    close(c->fd);
 }
 
 static uint32_t take_slot(struct net *n)
@@ -380,6 +379,8 @@ static void bury(struct conn *c)
     if (c->stalled)
         c->net->stats.stalled--;
     uv_close((uv_handle_t *)&c->poll, on_closed);
+    /* Only now: uv_close takes the number out of epoll, where a new connection may not stand yet. */
+    close(c->fd);
 }
 
 bool net_turn(struct net *n)
