@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+bool raft_guard_library_is_newer(void)
+{
+    return raft_version_number != NULL;
+}
+
 void raft_guard_stop(struct raft_guard *g, const char *why)
 {
     if (g->dead)

@@ -26,6 +26,9 @@
  * raft_version_number() this line does not compile. */
 extern const char raft_version_number[] __attribute__((weak));
 
+/* True when the shared library is a later one than the header that this was built with. */
+bool raft_guard_library_is_newer(void);
+
 enum raft_guard_rule {
     RAFT_GUARD_BARRIER,  /* 1: an entry of an old term never commits by counting */
     RAFT_GUARD_ACK,      /* 2: a follower acknowledges only what this leader has checked */

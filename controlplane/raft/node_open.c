@@ -1,5 +1,7 @@
 #include "raft/node_open.h"
 
+#include "raft/guard.h"
+
 #include <string.h>
 #include <sys/random.h>
 
@@ -27,6 +29,10 @@ int raft_node_check(const struct raft_node_config *c, struct err *e)
 {
     bool self = c->voters_n == 0;
 
+    if (raft_guard_library_is_newer())
+        return err_set(
+            e, ERR_UNSUPPORTED,
+            "libraft is newer than 0.15: this program is built for Debian's libraft2 0.15");
     if (c->raft_id == 0 || c->address == NULL || strlen(c->address) > RAFT_NODE_ADDRESS_MAX)
         return err_set(e, ERR_INVALID, "a Raft id and an address of at most %d bytes are needed",
                        RAFT_NODE_ADDRESS_MAX);
