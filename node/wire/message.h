@@ -63,7 +63,8 @@
 
 /* Decode the body (what follows the header) of a request or response. `*out` is the message's
  * struct, allocated in `a`. Every count is checked against the bytes that are left before anything
- * is allocated; unknown tagged fields are skipped; bytes after the last field are refused.
+ * is allocated; unknown tagged fields are skipped; bytes behind the last field are
+ * refused in a response and ignored in a request, as Kafka does.
  *   ERR_UNSUPPORTED  api or version outside the codec's range (wire_api_codec_has)
  *   ERR_INVALID      the bytes break the format; the message names the field
  *   ERR_LIMIT        WIRE_DECODE_MAX_BYTES or the arena's limit would be passed */
