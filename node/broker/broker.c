@@ -202,6 +202,7 @@ static void broker_route(struct broker *b, const struct event *ev)
     case EVENT_DISK_DONE:
         store_done(b->store, ev->id, ev->status, b->now_ms, &b->ops, broker_moved, b);
         broker_after_moves(b);
+        produce_room(b);
         break;
     case EVENT_JUDGED:
         produce_judged(b, ev->job);
@@ -217,6 +218,7 @@ static void broker_route(struct broker *b, const struct event *ev)
         break;
     case EVENT_SPACE:
         store_set_free_bytes(b->store, ev->free_bytes, ev->watermark_bytes);
+        produce_room(b);
         break;
     }
 }

@@ -300,6 +300,48 @@ static bool part_check_replay(struct broker *b, struct produce_part *part, bool 
     UNREACHABLE();
 }
 
+/* Batches wait for room in the order of their arrival. An error would make the client send them again,
+ * and those behind would overtake them (librdkafka without idempotence has many under way). */
+static void partition_wait_room(struct broker *b, struct partition *p)
+{
+    if (p->waits_room)
+        return;
+    p->waits_room = true;
+    p->room_next = NULL;
+    if (b->room_last)
+        b->room_last->room_next = p;
+    else
+        b->room_first = p;
+    b->room_last = p;
+}
+
+static void partition_forget_room(struct broker *b, struct partition *p)
+{
+    struct partition *before = NULL;
+    for (struct partition **at = &b->room_first; *at; at = &(*at)->room_next) {
+        if (*at == p) {
+            *at = p->room_next;
+            if (b->room_last == p)
+                b->room_last = before;
+            break;
+        }
+        before = *at;
+    }
+    p->waits_room = false;
+}
+
+void produce_room(struct broker *b)
+{
+    struct partition *p = b->room_first;
+    b->room_first = b->room_last = NULL;
+    while (p) {
+        struct partition *next = p->room_next;
+        p->waits_room = false;
+        produce_kick(b, p);
+        p = next;
+    }
+}
+
 /* The verdict is known and it is this batch's turn. In order: was it stored already (by sequence), was
  * it refused, is its sequence next, is there room, were its signatures seen. False: not yet. */
 static bool part_decide(struct broker *b, struct produce_part *part)
@@ -319,8 +361,13 @@ static bool part_decide(struct broker *b, struct produce_part *part)
             part_refuse(b, part, job->error, job->message);
     } else if (sequence) {
         part_refuse(b, part, sequence, message);
-    } else if (store_room(b->store) < part->batch.bytes.n) {
+    } else if (store_is_full(b->store)) {
         part_refuse(b, part, WIRE_E_NOT_ENOUGH_REPLICAS, "the disk has no room now; try again");
+    } else if (part->batch.bytes.n > store_room_max(b->store)) {
+        part_refuse(b, part, WIRE_E_MESSAGE_TOO_LARGE, "the batch is larger than the journal takes");
+    } else if (store_room(b->store) < part->batch.bytes.n) {
+        partition_wait_room(b, p);
+        return false;
     } else {
         if (!part_check_replay(b, part, &append))
             return false;
@@ -364,7 +411,7 @@ static int16_t part_check_topic(struct broker *b, struct produce_part *part,
     *code = VERDICT_ACCEPTED;
     if (part->acks == -1 && part->partition->view->isr_n < t->view->min_insync_replicas)
         return WIRE_E_NOT_ENOUGH_REPLICAS;
-    if (store_room(b->store) == 0)
+    if (store_is_full(b->store))
         return WIRE_E_NOT_ENOUGH_REPLICAS;
     return 0;
 }
@@ -396,7 +443,8 @@ void produce_admit(struct broker *b, struct produce_part *part, struct slice rec
     }
     part->state = PART_JUDGED;
     if (plain && !p->admission.first) {
-        part_decide(b, part); /* never waits: there are no signatures to compare */
+        if (!part_decide(b, part))
+            queue_push(&p->admission, part);
         return;
     }
     /* A retry of what is stored is answered from memory before any signature is looked at. */
@@ -439,6 +487,7 @@ void produce_fail_all(struct broker *b, struct partition *p, int16_t error)
     }
     while (p->ack.first)
         part_answer(b, queue_pop(&p->ack), error);
+    partition_forget_room(b, p);
 }
 
 void produce_forget(struct partition *p)

@@ -169,6 +169,8 @@ struct partition {
     struct delete_part *deletes;    /* DeleteRecords that wait for the journal */
     bool moved;                     /* on the broker's list of partitions whose offsets moved */
     struct partition *moved_next;
+    bool waits_room;                /* on the broker's list of partitions that wait for the store */
+    struct partition *room_next;
 };
 
 /* ---- Waiting for the catalogue ---- */
@@ -202,6 +204,7 @@ struct broker {
     uint64_t next_row_id;
     struct deadlines deadlines;
     struct partition *moved;   /* within a step only */
+    struct partition *room_first, *room_last; /* whose next batch waits for room in the store */
     struct request_row *dirty; /* fetches to look at again before the step ends */
 
     struct map topics_by_name; /* -> struct topic_row */
@@ -283,6 +286,7 @@ void produce_moved(struct broker *b, struct partition *p);  /* the stable offset
 void produce_fail_all(struct broker *b, struct partition *p, int16_t error);
 void produce_forget(struct partition *p);
 void produce_kick(struct broker *b, struct partition *p);   /* the head of the queue may go on */
+void produce_room(struct broker *b);                        /* the store may have room again */
 /* Implemented by handle_produce.c: one part has its outcome. */
 void produce_part_answered(struct broker *b, struct produce_part *part);
 

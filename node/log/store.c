@@ -171,12 +171,22 @@ void plog_set_note(struct store *s, struct plog *p, int64_t offset, struct slice
 
 /* ---- appends ---- */
 
+bool store_is_full(const struct store *s)
+{
+    return s->failed || s->space_low || s->rows_failed;
+}
+
 uint64_t store_room(const struct store *s)
 {
-    if (s->failed || s->space_low || s->rows_failed || s->pending_bytes >= s->pending_max_bytes) {
+    if (store_is_full(s) || s->pending_bytes >= s->pending_max_bytes) {
         return 0;
     }
     return s->pending_max_bytes - s->pending_bytes;
+}
+
+uint64_t store_room_max(const struct store *s)
+{
+    return s->pending_max_bytes;
 }
 
 static bool must_roll(const struct store *s, const struct plog *p, const struct log_segment *g,

@@ -79,8 +79,11 @@ struct store_batch {
 /* Returns the base offset. Asserts that the journal has room: ask store_room first. */
 int64_t store_append(struct store *s, struct plog *p, const struct store_batch *b,
                      int32_t leader_epoch, int64_t now_ms);
-/* Bytes that may be appended before checkpoints must make room; 0: answer a retriable error. */
+/* Bytes that may be appended now; more when the disk has done what is under way. */
 uint64_t store_room(const struct store *s);
+uint64_t store_room_max(const struct store *s); /* a batch larger than this never fits */
+/* No room, and waiting for the disk does not help: failed, or full. Answer a retriable error. */
+bool store_is_full(const struct store *s);
 
 /* Packs what waits into operations. Call after each step; does nothing while a group is under way.
  */
