@@ -120,7 +120,7 @@ static void produce_begin(struct broker *b, struct request_row *row)
                 continue;
             }
             if (!whole && !t)
-                produce_explain_unknown(b, part, in->name);
+                produce_explain_unknown(b, part, in->name, in->partition_data[j].index);
             if (part->error < METRIC_ERRORS)
                 b->metrics.produce_error[part->error]++;
             part->state = PART_ANSWERED;

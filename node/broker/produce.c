@@ -89,15 +89,15 @@ void produce_moved(struct broker *b, struct partition *p)
 
 /* ---- the ledger ---- */
 
-static struct rejection part_rejection(struct broker *b, const struct produce_part *part)
+static struct rejection part_rejection(struct broker *b, const struct produce_part *part,
+                                       const struct view_topic *t, int32_t partition)
 {
     struct arena *a = &b->fx->arena;
-    const struct view_topic *t = part->partition->topic->view;
     const struct conn *c = idmap_get(&b->conns, part->row->conn_id);
     return (struct rejection){
         .time_ms = b->now_ms,
         .topic = arena_copy(a, t->name),
-        .partition = part->partition->index,
+        .partition = partition,
         .batch_index = -1,
         .principal = arena_copy(a, slice_str(c ? c->principal : "anonymous")),
         .client_id = arena_copy(a, part->row->header.client_id),
@@ -110,7 +110,8 @@ static void part_reject_record(struct broker *b, struct produce_part *part,
                                const struct admit_refusal *r)
 {
     struct arena *a = &b->fx->arena;
-    struct rejection j = part_rejection(b, part);
+    struct rejection j =
+        part_rejection(b, part, part->partition->topic->view, part->partition->index);
     j.batch_index = r->batch_index;
     j.code = r->verdict.code;
     j.path = arena_copy(a, slice_str(r->verdict.path));
@@ -127,7 +128,8 @@ static void part_reject_record(struct broker *b, struct produce_part *part,
 static void part_reject_batch(struct broker *b, struct produce_part *part, enum verdict_code code,
                               int16_t error)
 {
-    struct rejection j = part_rejection(b, part);
+    struct rejection j =
+        part_rejection(b, part, part->partition->topic->view, part->partition->index);
     j.code = code;
     j.detail = slice_str(verdict_cause(code));
     j.count = part->batch.records_count > 0 ? (uint32_t)part->batch.records_count : 1;
@@ -458,13 +460,19 @@ void produce_admit(struct broker *b, struct produce_part *part, struct slice rec
         part_judge(b, part);
 }
 
-void produce_explain_unknown(struct broker *b, struct produce_part *part, struct slice topic)
+void produce_explain_unknown(struct broker *b, struct produce_part *part, struct slice topic,
+                             int32_t partition)
 {
-    if (!topic_was_deleted(b, topic) || view_name_ungoverned(b->view, topic))
+    const struct view_topic *t = view_topic_by_name(b->view, topic);
+    if (!t || !t->deleted || view_name_ungoverned(b->view, topic))
         return;
+    struct rejection j = part_rejection(b, part, t, partition);
+    j.code = VERDICT_TOPIC_DELETED;
+    j.detail = slice_str(verdict_cause(j.code));
+    broker_effect(b, EFFECT_REJECTION)->rejection = j;
     part->error = WIRE_E_POLICY_VIOLATION;
     part->error_message = arena_printf(&part->row->arena, "%s: topic %.*s was deleted",
-                                       verdict_code_name(VERDICT_TOPIC_DELETED), SLICE_FMT(topic));
+                                       verdict_code_name(j.code), SLICE_FMT(topic));
 }
 
 void produce_fail_all(struct broker *b, struct partition *p, int16_t error)

@@ -413,10 +413,9 @@ size_t nodes_alive(const struct broker *b, struct arena *a, struct node_address 
 
 /* Kafka's rule: 1 to 249 of a-z A-Z 0-9 . _ -, and neither "." nor "..". */
 bool topic_name_valid(struct slice name);
-/* Did a topic of this name exist until lately? */
-bool topic_was_deleted(const struct broker *b, struct slice name);
 /* Settles a part whose topic this node does not know: 3, or 44 for one that was deleted. */
-void produce_explain_unknown(struct broker *b, struct produce_part *part, struct slice topic);
+void produce_explain_unknown(struct broker *b, struct produce_part *part, struct slice topic,
+                             int32_t partition);
 
 /* Small helpers of the handlers. */
 static inline struct slice text_or_null(const char *s)

@@ -65,12 +65,6 @@ bool topic_name_valid(struct slice name)
     return true;
 }
 
-bool topic_was_deleted(const struct broker *b, struct slice name)
-{
-    const struct view_topic *t = view_topic_by_name(b->view, name);
-    return t && t->deleted;
-}
-
 size_t nodes_alive(const struct broker *b, struct arena *a, struct node_address **out)
 {
     const struct view *v = b->view;
