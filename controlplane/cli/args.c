@@ -75,8 +75,7 @@ static const struct cli_option *option_find(const struct cli_command *command, c
     const struct cli_option *list;
     for (size_t i = 0; (list = option_lists(command, i)) != NULL; i++) {
         for (const struct cli_option *o = list; o->name != NULL; o++) {
-            if (letter != 0 ? o->letter == letter
-                            : slice_eq(slice_of(name, n), slice_str(o->name)))
+            if (letter != 0 ? o->letter == letter : slice_eq(slice_of(name, n), slice_str(o->name)))
                 return o;
             unsigned d = text_distance(slice_of(name, n), slice_str(o->name));
             if (letter == 0 && d < least) {

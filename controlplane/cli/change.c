@@ -69,8 +69,10 @@ static void print_changes(const cJSON *plan)
         }
     }
     cJSON_ArrayForEach(change, cJSON_GetObjectItemCaseSensitive(plan, "impact"))
+    {
         (void)printf("impact: %s %s: %s\n", text_of(change, "kind"), text_of(change, "name"),
                      text_of(change, "detail"));
+    }
 }
 
 static double number_of(const cJSON *object, const char *name)

@@ -55,8 +55,8 @@ static int unknown(int argc, char **argv)
         unsigned d = text_distance(slice_str(argv[1]), slice_of(list[i].path, first));
         if (strncmp(list[i].path, argv[1], first) == 0 && argv[1][first] == '\0') {
             if (!half)
-                (void)fprintf(stderr, "writ: %s what?%s%s\n", argv[1],
-                              argc > 2 ? " Not " : "", argc > 2 ? argv[2] : "");
+                (void)fprintf(stderr, "writ: %s what?%s%s\n", argv[1], argc > 2 ? " Not " : "",
+                              argc > 2 ? argv[2] : "");
             (void)fprintf(stderr, "  writ %s %s\n", list[i].path, list[i].arguments);
             half = true;
         } else if (d < least) {

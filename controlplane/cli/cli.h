@@ -1,5 +1,5 @@
-/* The command line besides `writ serve`: speaks only the admin API, so it can run anywhere. A shell:
- * it reads files, talks and prints, and decides nothing. docs/cli.md is its manual. */
+/* The command line besides `writ serve`: speaks only the admin API, so it can run anywhere. A
+ * shell: it reads files, talks and prints, and decides nothing. docs/cli.md is its manual. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 

@@ -20,7 +20,8 @@ int client_target_parse(struct client_target *t, const char *server, struct err 
     const char *p = strncmp(server, "http://", 7) == 0 ? server + 7 : server;
     size_t n = strcspn(p, "/");
     if (n < strlen(p) && strcmp(p + n, "/") != 0)
-        return err_set(err, ERR_INVALID, "a server is http://host:port, without a path: %s", server);
+        return err_set(err, ERR_INVALID, "a server is http://host:port, without a path: %s",
+                       server);
     const char *host = p, *colon;
     size_t host_n;
     if (*p == '[') { /* an IPv6 address */
@@ -179,8 +180,8 @@ static int take_answer(const struct client_target *t, struct bytes *raw, int *st
     if (raw->n == 0)
         return unreachable(t, "it closed the connection without an answer", err);
     if (end == NULL || strncmp(text, "HTTP/1.1 ", 9) != 0 || field(text, "transfer-encoding:"))
-        return err_set(err, ERR_CORRUPT, "%s does not answer as Writ does: is it the admin address?",
-                       where(t, name));
+        return err_set(err, ERR_CORRUPT,
+                       "%s does not answer as Writ does: is it the admin address?", where(t, name));
     size_t head_n = (size_t)(end - text) + 4;
     *end = '\0';
     *status = atoi(text + 9);
@@ -202,8 +203,9 @@ int client_call(const struct client_target *t, const char *method, const char *p
     if (rc != 0)
         return rc;
     int64_t deadline_ms = clock_monotonic_ms() + CLI_ANSWER_TIMEOUT_MS;
-    bytes_printf(&head, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n"
-                        "Accept: application/json\r\nUser-Agent: writ/" WRIT_VERSION "\r\n",
+    bytes_printf(&head,
+                 "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n"
+                 "Accept: application/json\r\nUser-Agent: writ/" WRIT_VERSION "\r\n",
                  method, path, t->host);
     if (t->token[0] != '\0')
         bytes_printf(&head, "Authorization: Bearer %s\r\n", t->token);

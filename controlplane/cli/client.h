@@ -15,8 +15,8 @@ struct client_target {
 /* "http://host:port", "host:port", "host", "[::1]:port". */
 int client_target_parse(struct client_target *t, const char *server, struct err *err);
 
-/* ERR_UNAVAILABLE: nobody there, or no answer in time; ERR_CORRUPT: not an answer of HTTP. body NULL:
- * none; otherwise JSON. *status and *answer are of a whole answer. */
+/* ERR_UNAVAILABLE: nobody there, or no answer in time; ERR_CORRUPT: not an answer of HTTP. body
+ * NULL: none; otherwise JSON. *status and *answer are of a whole answer. */
 int client_call(const struct client_target *t, const char *method, const char *path,
                 const struct bytes *body, int *status, struct bytes *answer, struct err *err);
 

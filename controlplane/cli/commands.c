@@ -1,11 +1,15 @@
 /* The table of commands: dispatch, help, completion and docs/cli.md all follow from it. */
 #include "cli/internal.h"
 
-#define END_OF_OPTIONS {NULL, 0, NULL, NULL}
+#define END_OF_OPTIONS                                                                             \
+    {                                                                                              \
+        NULL, 0, NULL, NULL                                                                        \
+    }
 
 const struct cli_option cli_remote_options[] = {
-    {"server", 0, "URL", "the node's admin address (default: WRIT_SERVER, the context file, or "
-                         "http://127.0.0.1:9192)"},
+    {"server", 0, "URL",
+     "the node's admin address (default: WRIT_SERVER, the context file, or "
+     "http://127.0.0.1:9192)"},
     {"token-file", 0, "FILE", "holds the bearer token (default: WRIT_TOKEN or the context file)"},
     {"data", 0, "DIR", "a node's data folder on this machine: tells its address and its token"},
     END_OF_OPTIONS,
@@ -107,13 +111,16 @@ static const struct cli_option audit_options[] = {
 static const struct cli_command commands[] = {
     {"plan", "", 0, 0, change_options, true, true, cli_plan,
      "what applying documents would change, and what is in the way",
-     "Reads the documents (all .yaml files of a folder and below), asks the node what applying them\n"
+     "Reads the documents (all .yaml files of a folder and below), asks the node what applying "
+     "them\n"
      "would do, and changes nothing. Refusals name the file, the line and the field.\n\n"
      "  writ plan -f contracts/\n"},
     {"apply", "", 0, 0, change_options, true, true, cli_apply,
      "brings documents into force, all of them or none",
-     "Applies the documents as one change. Applying the same folder twice changes nothing the second\n"
-     "time and says so. A change that would lose data is refused by a guard, which can be overridden\n"
+     "Applies the documents as one change. Applying the same folder twice changes nothing the "
+     "second\n"
+     "time and says so. A change that would lose data is refused by a guard, which can be "
+     "overridden\n"
      "by its name; the audit record says so.\n\n"
      "  writ apply -f contracts/\n"
      "  writ apply -f contracts/ --if-version 12      # as planned, or not at all\n"
@@ -128,7 +135,8 @@ static const struct cli_command commands[] = {
      "  writ export > backup.yaml && writ apply -f backup.yaml\n"},
     {"explain", "TOPIC FILE", 2, 2, record_options, true, true, cli_explain,
      "every rule's result for a record, without writing it",
-     "FILE is the value, byte for byte; - is standard input. Exit code 1 when it would be refused.\n\n"
+     "FILE is the value, byte for byte; - is standard input. Exit code 1 when it would be "
+     "refused.\n\n"
      "  writ explain shop.orders order.json --record-key o-1 -H traceparent=00-...\n"},
     {"get", "KIND [NAME]", 1, 2, get_options, true, true, cli_get,
      "lists topics, teams, producers, policies or nodes, or shows one",
@@ -139,17 +147,18 @@ static const struct cli_command commands[] = {
      "  writ describe topic shop.orders\n"},
     {"delete", "KIND NAME", 2, 2, delete_options, true, false, cli_delete,
      "deletes a topic, team, producer or policy",
-     "Guarded: a topic with records, or a team that owns something, is not deleted without naming the\n"
+     "Guarded: a topic with records, or a team that owns something, is not deleted without naming "
+     "the\n"
      "guard that the refusal tells.\n\n"
      "  writ delete topic shop.old --accept loses-records\n"},
     {"key new", "", 0, 0, key_new_options, false, true, cli_key_new,
      "makes a key pair for signing records; needs no node",
-     "The secret key goes into a file that only you can read (a JWK, RFC 8037, that any JOSE library\n"
+     "The secret key goes into a file that only you can read (a JWK, RFC 8037, that any JOSE "
+     "library\n"
      "takes); the public key is printed with the document to put it into.\n\n"
      "  writ key new --kid shop/k1 --out shop.key\n"},
     {"key add", "PRODUCER ID", 2, 2, key_add_options, true, true, cli_key_add,
-     "adds a public key to a producer",
-     "  writ key add shop k2 --public shop-2.key\n"},
+     "adds a public key to a producer", "  writ key add shop k2 --public shop-2.key\n"},
     {"key list", "PRODUCER", 1, 1, NULL, true, true, cli_key_list, "a producer's keys",
      "  writ key list shop\n"},
     {"key revoke", "PRODUCER ID", 2, 2, key_revoke_options, true, true, cli_key_revoke,
@@ -158,7 +167,8 @@ static const struct cli_command commands[] = {
      "  writ key revoke shop k1 --reason 'laptop stolen'\n"},
     {"sign", "", 0, 0, sign_options, false, false, cli_sign,
      "signs a record; prints the header line that kcat's -H takes",
-     "The value is standard input, byte for byte: what the client will send. kcat strips the newline\n"
+     "The value is standard input, byte for byte: what the client will send. kcat strips the "
+     "newline\n"
      "of a line that it reads from standard input; --line does the same here.\n\n"
      "  sig=$(writ sign --key shop.key --topic shop.orders --record-key o-1 < order.json)\n"
      "  kcat -P -b 127.0.0.1 -t shop.orders -k o-1 -H \"$sig\" order.json\n\n"
@@ -179,7 +189,8 @@ static const struct cli_command commands[] = {
      "  writ audit --follow\n"},
     {"audit verify", "", 0, 0, NULL, true, true, cli_audit_verify,
      "checks the hash chain of the audit log",
-     "Every record holds the hash of the one before; an altered, added or missing one is found and\n"
+     "Every record holds the hash of the one before; an altered, added or missing one is found "
+     "and\n"
      "named. Exit code 1 when the chain is broken.\n"},
     {"node list", "", 0, 0, NULL, true, true, cli_node_list, "the cluster's nodes",
      "  writ node list\n"},
@@ -187,8 +198,7 @@ static const struct cli_command commands[] = {
      "With --data, through the node's Unix socket: works where its addresses cannot be reached.\n\n"
      "  writ status --data /var/lib/writ\n"},
     {"completion", "bash", 1, 1, NULL, false, false, cli_completion,
-     "prints a completion script for bash",
-     "  source <(writ completion bash)\n"},
+     "prints a completion script for bash", "  source <(writ completion bash)\n"},
 };
 
 const struct cli_command *cli_commands(size_t *n)

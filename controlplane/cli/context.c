@@ -37,8 +37,8 @@ static int server_take(struct client_target *t, const char *server)
     return client_target_parse(t, server, &err) == 0 ? 0 : cli_fail(CLI_USAGE, "%s", err.msg);
 }
 
-/* The context file into t (which holds a token only if it is not wanted); what is not there leaves t
- * alone. */
+/* The context file into t (which holds a token only if it is not wanted); what is not there leaves
+ * t alone. */
 static int context_file(struct client_target *t, bool want_server, bool want_token)
 {
     const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
@@ -69,8 +69,8 @@ static int context_file(struct client_target *t, bool want_server, bool want_tok
         *t = own;
     }
     /* The file's token is for the file's server; it is not shown to another. */
-    want_token &= own.port[0] == '\0' ||
-                  (strcmp(own.host, t->host) == 0 && strcmp(own.port, t->port) == 0);
+    want_token &=
+        own.port[0] == '\0' || (strcmp(own.host, t->host) == 0 && strcmp(own.port, t->port) == 0);
     if (rc == 0 && want_token && cJSON_IsString(token))
         rc = token_take(t, token->valuestring, strlen(token->valuestring), path);
     else if (rc == 0 && want_token && cJSON_IsString(file))
@@ -91,9 +91,9 @@ static int data_folder(struct client_target *t, const char *folder)
     }
     cJSON *json = cJSON_ParseWithLength((const char *)status.p, status.n);
     const char *admin = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "admin"));
-    int rc = admin != NULL ? server_take(t, admin)
-                           : cli_fail(CLI_UNREACHABLE, "the node on %s does not tell its address",
-                                      folder);
+    int rc = admin != NULL
+                 ? server_take(t, admin)
+                 : cli_fail(CLI_UNREACHABLE, "the node on %s does not tell its address", folder);
     (void)snprintf(path, sizeof path, "%s/token", folder);
     if (rc == 0)
         rc = token_read(t, path);

@@ -212,8 +212,7 @@ static int add_folder(struct loading *l, const char *folder, unsigned depth, str
     for (int i = 0; i < n; i++) {
         struct bytes path = {0};
         struct stat st;
-        bytes_printf(&path, "%s%s%s", folder, ends_with(folder, "/") ? "" : "/",
-                     entry[i]->d_name);
+        bytes_printf(&path, "%s%s%s", folder, ends_with(folder, "/") ? "" : "/", entry[i]->d_name);
         bool yaml = ends_with(entry[i]->d_name, ".yaml") || ends_with(entry[i]->d_name, ".yml");
         bool is_folder = stat(bytes_cstr(&path), &st) == 0 && S_ISDIR(st.st_mode);
         if (rc == 0 && (yaml || is_folder))

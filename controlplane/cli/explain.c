@@ -62,8 +62,8 @@ static void print_steps(const cJSON *json)
     cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(json, "steps"))
     {
         const cJSON *verdict = cJSON_GetObjectItemCaseSensitive(step, "verdict");
-        const char *note = cJSON_IsObject(verdict) ? text_of(verdict, "text")
-                                                   : text_of(step, "note");
+        const char *note =
+            cJSON_IsObject(verdict) ? text_of(verdict, "text") : text_of(step, "note");
         (void)printf("%-6s %-20s %s\n", text_of(step, "outcome"), text_of(step, "rule"), note);
     }
     const cJSON *verdict = cJSON_GetObjectItemCaseSensitive(json, "verdict");

@@ -18,8 +18,8 @@ int file_read(const char *path, size_t most, struct bytes *out, struct err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            rc = err_set(err, ERR_IO, "%s: %s", standard ? "standard input" : path,
-                         strerror(errno));
+            rc =
+                err_set(err, ERR_IO, "%s: %s", standard ? "standard input" : path, strerror(errno));
         if (n <= 0)
             break;
         out->n += (size_t)n;

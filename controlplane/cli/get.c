@@ -6,26 +6,38 @@
 #include <strings.h>
 
 static const struct column topic_columns[] = {
-    {"NAME", "name"},       {"VERSION", "version"},         {"MODE", "mode"},
-    {"TEAM", "document.team"}, {"FORMAT", "document.value.format"},
-    {"SIGNED", "document.signing.required"}, {"PARTITIONS", "partitions"},
+    {"NAME", "name"},
+    {"VERSION", "version"},
+    {"MODE", "mode"},
+    {"TEAM", "document.team"},
+    {"FORMAT", "document.value.format"},
+    {"SIGNED", "document.signing.required"},
+    {"PARTITIONS", "partitions"},
     {"UPDATED", "updated_at"},
 };
 static const struct column team_columns[] = {
-    {"NAME", "name"}, {"CONTACT", "document.contact"}, {"MEMBERS", "document.members"},
+    {"NAME", "name"},
+    {"CONTACT", "document.contact"},
+    {"MEMBERS", "document.members"},
     {"UPDATED", "updated_at"},
 };
 static const struct column producer_columns[] = {
-    {"NAME", "name"}, {"TEAM", "document.team"}, {"TOPICS", "document.topics"},
-    {"PRINCIPALS", "document.principals"}, {"UPDATED", "updated_at"},
+    {"NAME", "name"},
+    {"TEAM", "document.team"},
+    {"TOPICS", "document.topics"},
+    {"PRINCIPALS", "document.principals"},
+    {"UPDATED", "updated_at"},
 };
 static const struct column policy_columns[] = {
-    {"NAME", "name"}, {"PREFIX", "document.prefix"}, {"GOVERNANCE", "document.governance"},
-    {"PATTERN", "document.naming.pattern"}, {"UPDATED", "updated_at"},
+    {"NAME", "name"},
+    {"PREFIX", "document.prefix"},
+    {"GOVERNANCE", "document.governance"},
+    {"PATTERN", "document.naming.pattern"},
+    {"UPDATED", "updated_at"},
 };
 static const struct column node_columns[] = {
-    {"ID", "id"}, {"STATE", "state"}, {"ROLE", "role"}, {"KAFKA", "kafka"}, {"ADMIN", "admin"},
-    {"RACK", "rack"},
+    {"ID", "id"},       {"STATE", "state"}, {"ROLE", "role"},
+    {"KAFKA", "kafka"}, {"ADMIN", "admin"}, {"RACK", "rack"},
 };
 
 #define COLUMNS(list) list, sizeof(list) / sizeof((list)[0])
@@ -56,8 +68,10 @@ const struct kind *kind_find(const struct cli *c, const char *word)
             nearest = k;
         }
     }
-    (void)cli_usage(c, "no kind \"%s\"; did you mean %s? (topics, teams, producers, policies, "
-                       "nodes)", word, nearest->many);
+    (void)cli_usage(c,
+                    "no kind \"%s\"; did you mean %s? (topics, teams, producers, policies, "
+                    "nodes)",
+                    word, nearest->many);
     return NULL;
 }
 
@@ -149,14 +163,18 @@ static int describe_list(struct cli *c, const char *title, const char *name, con
 
 int cli_describe(struct cli *c)
 {
-    static const struct column partitions[] = {
-        {"PARTITION", "partition"}, {"LEADER", "leader"}, {"EPOCH", "leader_epoch"},
-        {"REPLICAS", "replicas"}, {"ISR", "isr"}};
+    static const struct column partitions[] = {{"PARTITION", "partition"},
+                                               {"LEADER", "leader"},
+                                               {"EPOCH", "leader_epoch"},
+                                               {"REPLICAS", "replicas"},
+                                               {"ISR", "isr"}};
     static const struct column offsets[] = {
         {"PARTITION", "partition"}, {"START", "start"}, {"END", "end"}, {"BYTES", "size_bytes"}};
-    static const struct column refused[] = {
-        {"TIME", "time"}, {"PARTITION", "partition"}, {"CODE", "code"}, {"AT", "path"},
-        {"WHY", "detail"}};
+    static const struct column refused[] = {{"TIME", "time"},
+                                            {"PARTITION", "partition"},
+                                            {"CODE", "code"},
+                                            {"AT", "path"},
+                                            {"WHY", "detail"}};
     const char *name = c->argument[1];
     const struct kind *k = kind_find(c, c->argument[0]);
     if (k == NULL)

@@ -35,21 +35,23 @@ void cli_help(FILE *out)
 {
     size_t n;
     const struct cli_command *list = cli_commands(&n);
-    (void)fputs("Usage: writ COMMAND [arguments] [options]\n\n"
-                "The node itself:\n"
-                "  serve                      runs a node; writ serve --help lists its settings\n"
-                "  check-config FILE          reads a configuration and says what is wrong with it\n"
-                "  version                    this program's version\n\n"
-                "Talking to a node (or to nobody):\n",
-                out);
+    (void)fputs(
+        "Usage: writ COMMAND [arguments] [options]\n\n"
+        "The node itself:\n"
+        "  serve                      runs a node; writ serve --help lists its settings\n"
+        "  check-config FILE          reads a configuration and says what is wrong with it\n"
+        "  version                    this program's version\n\n"
+        "Talking to a node (or to nobody):\n",
+        out);
     for (size_t i = 0; i < n; i++) {
         char left[64];
         (void)snprintf(left, sizeof left, "%s %s", list[i].path, list[i].arguments);
         (void)fprintf(out, "  %-26s %s\n", left, list[i].about);
     }
-    (void)fputs("\nwrit COMMAND --help teaches one. Exit codes: 0 done, 1 refused or differs, 2 wrong "
-                "usage,\n3 cannot reach the node.\n",
-                out);
+    (void)fputs(
+        "\nwrit COMMAND --help teaches one. Exit codes: 0 done, 1 refused or differs, 2 wrong "
+        "usage,\n3 cannot reach the node.\n",
+        out);
 }
 
 static void put_words(const struct cli_option *list)

@@ -24,15 +24,15 @@ struct cli_option {
 struct cli;
 
 struct cli_command {
-    const char *path;      /* "key new": one or two words */
-    const char *arguments; /* "PRODUCER ID" or "" */
-    unsigned least, most;  /* how many */
+    const char *path;                 /* "key new": one or two words */
+    const char *arguments;            /* "PRODUCER ID" or "" */
+    unsigned least, most;             /* how many */
     const struct cli_option *options; /* NULL: none of its own */
-    bool remote;           /* talks to a node: --server and its like */
-    bool formats;          /* -o json|yaml|table */
+    bool remote;                      /* talks to a node: --server and its like */
+    bool formats;                     /* -o json|yaml|table */
     int (*run)(struct cli *c);
-    const char *about;     /* one line */
-    const char *more;      /* what it teaches: paragraphs and examples */
+    const char *about; /* one line */
+    const char *more;  /* what it teaches: paragraphs and examples */
 };
 
 const struct cli_command *cli_commands(size_t *n);
@@ -105,7 +105,8 @@ void yaml_write(const struct json_doc *doc, uint32_t node, struct bytes *out);
 
 /* yaml_scalar.c: what a plain scalar means. */
 enum yaml_meaning { YAML_TEXT, YAML_NULL, YAML_TRUE, YAML_FALSE, YAML_NUMBER, YAML_REFUSED };
-/* With YAML_NUMBER the JSON number is appended to out; with YAML_REFUSED *why says how to write it. */
+/* With YAML_NUMBER the JSON number is appended to out; with YAML_REFUSED *why says how to write it.
+ */
 enum yaml_meaning yaml_scalar(struct slice text, struct bytes *out, const char **why);
 
 /* progress.c: a bar on standard error, only when that is a terminal and the work takes longer than
@@ -118,7 +119,7 @@ struct progress {
 void progress_start(struct progress *p, const char *what);
 void progress_step(struct progress *p, uint64_t done, uint64_t total); /* total 0: unknown */
 void progress_end(struct progress *p);
-int64_t clock_now_ms(void);       /* since the epoch */
+int64_t clock_now_ms(void); /* since the epoch */
 int64_t clock_monotonic_ms(void);
 
 /* The commands. */

@@ -39,7 +39,8 @@ int key_file_read(const char *path, struct key_file *k, struct err *err)
         if (k->has_secret)
             crypto_sign_ed25519_seed_keypair(derived, k->secret, seed);
         if (!k->has_secret || memcmp(derived, k->public_key, sizeof derived) != 0)
-            rc = err_set(err, ERR_CORRUPT, "%s: the secret part does not fit the public part", path);
+            rc =
+                err_set(err, ERR_CORRUPT, "%s: the secret part does not fit the public part", path);
     }
     if (kid != NULL && strlen(kid) < sizeof k->kid)
         (void)snprintf(k->kid, sizeof k->kid, "%s", kid);
@@ -161,9 +162,13 @@ static void put_member(struct json_writer *w, const char *name, const char *valu
     json_put_cstr(w, value);
 }
 
-static const struct column key_columns[] = {
-    {"KID", "kid"}, {"STATE", "state"}, {"PUBLIC KEY", "public_key"}, {"NOT BEFORE", "not_before"},
-    {"NOT AFTER", "not_after"}, {"REVOKED", "revoked_at"}, {"REASON", "reason"}};
+static const struct column key_columns[] = {{"KID", "kid"},
+                                            {"STATE", "state"},
+                                            {"PUBLIC KEY", "public_key"},
+                                            {"NOT BEFORE", "not_before"},
+                                            {"NOT AFTER", "not_after"},
+                                            {"REVOKED", "revoked_at"},
+                                            {"REASON", "reason"}};
 
 static int call(struct cli *c, const char *method, const struct bytes *path,
                 const struct bytes *body)
@@ -200,8 +205,9 @@ int cli_key_add(struct cli *c)
     struct bytes path = {0}, body = {0}, text = {0};
     struct json_writer w;
     if (public_text == NULL)
-        return cli_usage(c, "name the public key with --public KEY, or the key's file with --public "
-                            "FILE (only its public part is sent)");
+        return cli_usage(c,
+                         "name the public key with --public KEY, or the key's file with --public "
+                         "FILE (only its public part is sent)");
     if (public_key_read(public_text, &key, &err) != 0)
         return cli_fail(CLI_USAGE, "%s", err.msg);
     sodium_memzero(key.secret, sizeof key.secret);

@@ -18,16 +18,19 @@ static const char *const rejection_filters[] = {"topic",          "code",  "prin
 static const struct column rejection_columns[] = {
     {"TIME", "time"}, {"TOPIC", "topic"}, {"PARTITION", "partition"}, {"CODE", "code"},
     {"AT", "path"},   {"WHY", "detail"},  {"KEY", "key_id"},          {"PRINCIPAL", "principal"}};
-static const struct ledger rejections = {
-    "/v1/rejections", "id", rejection_filters, rejection_columns,
-    sizeof rejection_columns / sizeof rejection_columns[0]};
+static const struct ledger rejections = {"/v1/rejections", "id", rejection_filters,
+                                         rejection_columns,
+                                         sizeof rejection_columns / sizeof rejection_columns[0]};
 
-static const char *const audit_filters[] = {"principal", "action",         "target",
-                                            "correlation-id", "since", "until", NULL};
-static const struct column audit_columns[] = {
-    {"SEQ", "seq"},       {"TIME", "time"},     {"WHO", "principal"},
-    {"ACTION", "action"}, {"TARGET", "target"}, {"RESULT", "result"},
-    {"VERSION", "catalogue_version"}};
+static const char *const audit_filters[] = {"principal", "action", "target", "correlation-id",
+                                            "since",     "until",  NULL};
+static const struct column audit_columns[] = {{"SEQ", "seq"},
+                                              {"TIME", "time"},
+                                              {"WHO", "principal"},
+                                              {"ACTION", "action"},
+                                              {"TARGET", "target"},
+                                              {"RESULT", "result"},
+                                              {"VERSION", "catalogue_version"}};
 static const struct ledger audit = {"/v1/audit", "seq", audit_filters, audit_columns,
                                     sizeof audit_columns / sizeof audit_columns[0]};
 
@@ -146,7 +149,8 @@ static int list(struct cli *c, const struct ledger *l)
     } else if (rc == 0) {
         output_table(items, l->columns, l->columns_n);
         if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(a.json, "next")))
-            (void)fprintf(stderr, "There are more: --limit N shows N, --since and --until narrow.\n");
+            (void)fprintf(stderr,
+                          "There are more: --limit N shows N, --since and --until narrow.\n");
     }
     answer_free(&a);
     return rc;

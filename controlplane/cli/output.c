@@ -91,8 +91,7 @@ void output_table(const cJSON *items, const struct column *columns, size_t n)
         (void)printf("%s%*s", columns[k].title,
                      k + 1 < n ? (int)(width[k] - strlen(columns[k].title)) + 2 : 0, "");
     (void)putchar('\n');
-    cJSON_ArrayForEach(item, items)
-        put_row(item, columns, n, width);
+    cJSON_ArrayForEach(item, items) put_row(item, columns, n, width);
 }
 
 int output_value(const struct cli *c, struct slice json)

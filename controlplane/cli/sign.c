@@ -63,7 +63,8 @@ static int take_signer(const struct cli *c, struct signer *s)
         return cli_usage(c, "--time is a time such as 2026-11-25T09:00:00Z, not %s", when);
     s->kid = cli_value(c, "kid") != NULL ? cli_value(c, "kid") : s->key.kid;
     if (strchr(s->kid, '/') == NULL)
-        return cli_usage(c, "name the key with --kid PRODUCER/KEY, as the producer's document does");
+        return cli_usage(c,
+                         "name the key with --kid PRODUCER/KEY, as the producer's document does");
     for (size_t i = 0; (name = cli_value_at(c, "sign-header", i)) != NULL; i++) {
         if (i == SIGN_SH_MAX)
             return cli_usage(c, "a signature covers at most %d headers", SIGN_SH_MAX);
@@ -79,8 +80,8 @@ static int make(struct signer *s, struct bytes *out)
     randombytes_buf(jti, sizeof jti);
     bytes_clear(out);
     if (sign_make(&s->rec.r, slice_str(s->kid), s->key.secret,
-                  s->time_ms >= 0 ? s->time_ms : clock_now_ms(), jti, s->sh,
-                  s->sh_n, out, &err) != 0)
+                  s->time_ms >= 0 ? s->time_ms : clock_now_ms(), jti, s->sh, s->sh_n, out,
+                  &err) != 0)
         return cli_fail(CLI_USAGE, "%s", err.msg);
     return 0;
 }

@@ -53,7 +53,8 @@ static int put_plain(struct reader *r, const yaml_node_t *node)
     return rc;
 }
 
-/* libyaml gives !!str to every scalar that has no tag; a plain one without quotes is resolved here. */
+/* libyaml gives !!str to every scalar that has no tag; a plain one without quotes is resolved here.
+ */
 static int put_scalar(struct reader *r, const yaml_node_t *node)
 {
     const char *tag = (const char *)node->tag;

@@ -86,10 +86,10 @@ static enum yaml_meaning decimal(struct slice s, size_t i, bool minus, struct by
 enum yaml_meaning yaml_scalar(struct slice text, struct bytes *out, const char **why)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-    static const char *const trues[] = {"true", "True", "TRUE", "yes", "Yes", "YES",
-                                        "on",   "On",   "ON",   NULL};
-    static const char *const falses[] = {"false", "False", "FALSE", "no",  "No", "NO",
-                                         "off",   "Off",   "OFF",   NULL};
+    static const char *const trues[] = {"true", "True", "TRUE", "yes", "Yes",
+                                        "YES",  "on",   "On",   "ON",  NULL};
+    static const char *const falses[] = {"false", "False", "FALSE", "no",  "No",
+                                         "NO",    "off",   "Off",   "OFF", NULL};
     static const char *const strange[] = {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN", NULL};
     if (is_one_of(text, nulls))
         return YAML_NULL;

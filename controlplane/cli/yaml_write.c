@@ -65,8 +65,8 @@ static void put_literal(struct bytes *out, struct slice s, unsigned depth)
     }
 }
 
-/* JSON's quoting is YAML's double quoting, but for a few characters that YAML takes for the end of a
- * line or does not print: DEL, U+0080 to U+009F, U+2028, U+2029, U+FEFF. */
+/* JSON's quoting is YAML's double quoting, but for a few characters that YAML takes for the end of
+ * a line or does not print: DEL, U+0080 to U+009F, U+2028, U+2029, U+FEFF. */
 static void put_quoted(struct bytes *out, struct slice s)
 {
     struct bytes json = {0};
@@ -131,8 +131,8 @@ static void put_array(const struct json_doc *doc, uint32_t node, struct bytes *o
     bytes_add_str(out, inside ? "[" : "");
     for (uint32_t i = json_first(doc, node); i != JSON_NONE; i = json_sibling(doc, node, i)) {
         if (inside) {
-            struct slice text = json_type(doc, i) == JSON_STRING ? json_string(doc, i, a)
-                                                                 : SLICE_NULL;
+            struct slice text =
+                json_type(doc, i) == JSON_STRING ? json_string(doc, i, a) : SLICE_NULL;
             bytes_add_str(out, first ? "" : ", ");
             if (json_type(doc, i) != JSON_STRING)
                 bytes_add_slice(out, json_raw(doc, i));

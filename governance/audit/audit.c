@@ -1,6 +1,6 @@
-/* One line is {"seq":...,"...":...,"prev":"<hex>","hash":"<hex>"}. The record text that is hashed is
- * the line without its last member: everything up to and excluding `,"hash":"`. prev stands inside
- * it, so each line names its place even when it is looked at alone. */
+/* One line is {"seq":...,"...":...,"prev":"<hex>","hash":"<hex>"}. The record text that is hashed
+ * is the line without its last member: everything up to and excluding `,"hash":"`. prev stands
+ * inside it, so each line names its place even when it is looked at alone. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "audit/audit.h"
 
@@ -98,9 +98,8 @@ static int check_place(const struct audit_head *head, const struct json_doc *doc
                        (uint64_t)seq > head->seq ? "records are missing"
                                                  : "a record stands twice or was moved");
     uint32_t at = json_get(doc, 0, "prev");
-    if (json_type(doc, at) != JSON_STRING ||
-        !hex_get(json_raw(doc, at), prev, sizeof prev, &n) || n != sizeof prev ||
-        memcmp(prev, head->hash, sizeof prev) != 0)
+    if (json_type(doc, at) != JSON_STRING || !hex_get(json_raw(doc, at), prev, sizeof prev, &n) ||
+        n != sizeof prev || memcmp(prev, head->hash, sizeof prev) != 0)
         return err_set(err, ERR_CORRUPT,
                        "audit record %lld does not follow record %llu: prev is not its hash",
                        (long long)seq, (unsigned long long)head->seq);

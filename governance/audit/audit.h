@@ -1,6 +1,6 @@
-/* Audit records and their hash chain: record n's hash is SHA-256(hash of n-1 | record text). A chain
- * proves that nothing between two known hashes was altered, left out or added. Pure: files are the
- * shell's. */
+/* Audit records and their hash chain: record n's hash is SHA-256(hash of n-1 | record text). A
+ * chain proves that nothing between two known hashes was altered, left out or added. Pure: files
+ * are the shell's. */
 #ifndef AUDIT_AUDIT_H
 #define AUDIT_AUDIT_H
 
@@ -17,13 +17,13 @@ struct audit_head {
 
 struct audit_entry {
     int64_t time_ms;
-    struct slice principal;      /* who */
-    struct slice action;         /* "apply", "key.revoke", "topic.delete", ... */
-    struct slice target;         /* "Topic/shop.orders.placed" or "" for many */
-    struct slice result;         /* "done" or "refused" */
+    struct slice principal; /* who */
+    struct slice action;    /* "apply", "key.revoke", "topic.delete", ... */
+    struct slice target;    /* "Topic/shop.orders.placed" or "" for many */
+    struct slice result;    /* "done" or "refused" */
     struct slice correlation_id;
-    uint64_t catalogue_version;  /* after the change */
-    struct slice detail_json;    /* what changed, as JSON; may be NULL */
+    uint64_t catalogue_version; /* after the change */
+    struct slice detail_json;   /* what changed, as JSON; may be NULL */
 };
 
 /* One line of JSON without the newline: seq, time, who, action, ..., prev (hex), hash (hex).

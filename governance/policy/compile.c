@@ -2,8 +2,7 @@
 
 #include <stdio.h>
 
-int document_compile(const struct document *d, struct schema **out,
-                     struct document_errors *errors)
+int document_compile(const struct document *d, struct schema **out, struct document_errors *errors)
 {
     *out = NULL;
     if (d->kind != DOCUMENT_TOPIC || d->topic.value.format == SCHEMA_BYTES)

@@ -116,7 +116,7 @@ struct document {
 
 /* One reason why a document is refused. pointer is a JSON Pointer into the document. */
 struct document_error {
-    char code[48];    /* "field.unknown", "value.invalid", "not-built", "policy.naming", ... */
+    char code[48]; /* "field.unknown", "value.invalid", "not-built", "policy.naming", ... */
     char pointer[160];
     char detail[320];
 };
@@ -129,8 +129,8 @@ void document_errors_add(struct document_errors *es, const char *code, const cha
                          const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void document_errors_free(struct document_errors *es);
 
-/* node is the document's object in doc. Returns a new document (document_free) or NULL with at least
- * one error. */
+/* node is the document's object in doc. Returns a new document (document_free) or NULL with at
+ * least one error. */
 struct document *document_parse(const struct json_doc *doc, uint32_t node,
                                 struct document_errors *errors);
 void document_free(struct document *d);
@@ -147,7 +147,6 @@ bool document_kind_parse(struct slice name, enum document_kind *out);
 /* Compiles a Topic's value schema and judges its examples by it. 0 and one reference in *out (NULL
  * for format bytes and for other kinds), or ERR_INVALID with at least one error at /value/schema or
  * /value/examples/<i>. Costly: run it on a worker. */
-int document_compile(const struct document *d, struct schema **out,
-                     struct document_errors *errors);
+int document_compile(const struct document *d, struct schema **out, struct document_errors *errors);
 
 #endif

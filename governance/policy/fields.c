@@ -5,7 +5,10 @@
 #include "sign/sign.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define END_OF_CHOICES {NULL, 0, false, NULL}
+#define END_OF_CHOICES                                                                             \
+    {                                                                                              \
+        NULL, 0, false, NULL                                                                       \
+    }
 
 static const struct field_choice events[] = {
     {"event", CONTRACT_EVENT, true, "something has happened"},
@@ -81,7 +84,7 @@ static const struct field_choice key_states[] = {
     END_OF_CHOICES,
 };
 
-#define AT(type, member) .offset = (uint16_t)offsetof(struct type, member)
+#define AT(type, member)  .offset = (uint16_t)offsetof(struct type, member)
 #define AT2(type, member) .offset2 = (uint16_t)offsetof(struct type, member)
 
 static const struct field topic_fields[] = {
@@ -102,8 +105,9 @@ static const struct field topic_fields[] = {
      .about = "The schema: its text, or JSON in place. In a file read by the CLI, a text that "
               "begins with `./`, `../` or `/` is a path relative to the file. Required for json, "
               "refused for bytes."},
-    {"value.formats", FIELD_CHOICE_BOOL, AT(contract, value.check_formats), .choices = format_asserts,
-     .standard = "annotate", .about = "Whether JSON Schema's keyword `format` is checked."},
+    {"value.formats", FIELD_CHOICE_BOOL, AT(contract, value.check_formats),
+     .choices = format_asserts, .standard = "annotate",
+     .about = "Whether JSON Schema's keyword `format` is checked."},
     {"value.framing", FIELD_CHOICE, AT(contract, value.framing), .choices = framings,
      .standard = "none", .about = "How a value names its schema."},
     {"value.compatibility", FIELD_CHOICE_TEXT, AT(contract, value.compatibility),
@@ -137,8 +141,7 @@ static const struct field topic_fields[] = {
      .most = INT64_MAX, .standard = "7d",
      .about = "How long records are kept; `forever` keeps them."},
     {"retention.bytes", FIELD_SIZE, AT(contract, retention.size_bytes), .least = 1,
-     .most = INT64_MAX, .standard = "unlimited",
-     .about = "How much of a partition is kept."},
+     .most = INT64_MAX, .standard = "unlimited", .about = "How much of a partition is kept."},
     {"retention.cleanup", FIELD_CHOICE, AT(contract, retention.cleanup), .choices = cleanups,
      .standard = "delete", .about = "What happens past retention."},
     {"partitions", FIELD_INT, AT(contract, partitions), .least = 1, .most = POLICY_PARTITIONS_MAX,

@@ -63,7 +63,7 @@ enum verdict_code judge_record(const struct judge_context *ctx, const struct jud
 
 /* Every rule's result, for explain: name, outcome, detail. */
 struct judge_step {
-    char rule[48];  /* "record.size", "key", "headers", "value.schema", "signature.window", ... */
+    char rule[48]; /* "record.size", "key", "headers", "value.schema", "signature.window", ... */
     enum { JUDGE_PASS, JUDGE_FAIL, JUDGE_SKIP } outcome;
     struct verdict verdict; /* with JUDGE_FAIL */
     char note[160];         /* why skipped, or what passed */

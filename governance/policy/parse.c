@@ -117,7 +117,7 @@ static void pointer_of_path(char out[POINTER_MAX], const char *base, const char 
 }
 
 void parse_fields(struct parse *p, const struct field_table *t, void *base, uint32_t node,
-                         const char *pointer)
+                  const char *pointer)
 {
     uint64_t seen = 0;
     for (size_t i = 0; i < t->n; i++) {
@@ -142,7 +142,8 @@ static void check_topic(struct parse *p, const struct contract *c)
         document_errors_add(p->errors, "field.missing", "/value/schema",
                             "format json needs a schema");
     if (c->value.format == SCHEMA_BYTES && has_schema)
-        parse_invalid(p, "/value/schema", "format bytes has no schema; leave it out or use format json");
+        parse_invalid(p, "/value/schema",
+                      "format bytes has no schema; leave it out or use format json");
     if (c->min_insync_replicas > c->replicas)
         document_errors_add(p->errors, "value.invalid", "/min_insync_replicas",
                             "is %d, more than the %d replicas", c->min_insync_replicas,

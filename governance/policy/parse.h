@@ -1,4 +1,5 @@
-/* Internal to the room: what parse.c (the walk over members) and value.c (one field's value) share. */
+/* Internal to the room: what parse.c (the walk over members) and value.c (one field's value) share.
+ */
 #ifndef POLICY_PARSE_H
 #define POLICY_PARSE_H
 

@@ -21,8 +21,8 @@ static void pattern_release(void *p, void *arg)
 }
 
 /* Anchored at both ends; \C could split a UTF-8 character and is refused. */
-static pcre2_code *pattern_compile(pcre2_general_context *general, struct slice pattern,
-                                   int *error, size_t *offset)
+static pcre2_code *pattern_compile(pcre2_general_context *general, struct slice pattern, int *error,
+                                   size_t *offset)
 {
     pcre2_compile_context *context = pcre2_compile_context_create(general);
     ASSERT(context != NULL);

@@ -36,8 +36,7 @@ struct policy policy_resolve(const struct policy *const *policies, size_t n, str
         const struct policy *p = policies[i];
         if (!slice_starts(topic, p->prefix))
             continue;
-        LAY(0, p->governance_set,
-            (r.governance_set = true, r.governance_off = p->governance_off));
+        LAY(0, p->governance_set, (r.governance_set = true, r.governance_off = p->governance_off));
         LAY(1, p->naming_pattern.n > 0, r.naming_pattern = p->naming_pattern);
         LAY(2, p->required_fields.n > 0, r.required_fields = p->required_fields);
         LAY(3, p->allowed_formats.n > 0, r.allowed_formats = p->allowed_formats);
@@ -137,8 +136,8 @@ static void check_values(const struct policy *r, const struct contract *c,
     }
     if (r->modes_allowed.n > 0 && !list_has(r->modes_allowed, mode_names[c->mode])) {
         list_text(r->modes_allowed, allowed, sizeof allowed);
-        document_errors_add(out, "policy.mode", "/mode", "is %s; allowed: %s",
-                            mode_names[c->mode], allowed);
+        document_errors_add(out, "policy.mode", "/mode", "is %s; allowed: %s", mode_names[c->mode],
+                            allowed);
     }
     if (r->signing_required == 1 && !c->signing.required)
         document_errors_add(out, "policy.signing", "/signing/required",
@@ -167,8 +166,8 @@ static void check_amounts(const struct policy *r, const struct contract *c,
     if (r->record_limit_max_bytes >= 0 && c->record_limit_bytes > r->record_limit_max_bytes) {
         size_text(c->record_limit_bytes, have);
         size_text(r->record_limit_max_bytes, limit);
-        document_errors_add(out, "policy.record-limit", "/limits/record", "is %s; at most %s",
-                            have, limit);
+        document_errors_add(out, "policy.record-limit", "/limits/record", "is %s; at most %s", have,
+                            limit);
     }
 }
 

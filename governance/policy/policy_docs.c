@@ -176,10 +176,13 @@ static void put_verdicts(struct bytes *out)
     bytes_add_str(
         out,
         "# Verdicts\n\n"
-        "Every record that is written to a governed topic gets a verdict. A refusal carries one of\n"
+        "Every record that is written to a governed topic gets a verdict. A refusal carries one "
+        "of\n"
         "these codes, the place in the record, the rule of the contract, and a sentence. A Kafka\n"
-        "client sees it as error 87 (INVALID_RECORD) with the record's index and a message such as\n"
-        "`payload.invalid at /total: must be >= 0 (contract shop.orders.placed v3)`; the rejection\n"
+        "client sees it as error 87 (INVALID_RECORD) with the record's index and a message such "
+        "as\n"
+        "`payload.invalid at /total: must be >= 0 (contract shop.orders.placed v3)`; the "
+        "rejection\n"
         "ledger (`writ rejections`) has the rest. Codes are stable: they are never renamed and\n"
         "never used for something else.\n\n"
         "This page is generated from `governance/policy/verdict.h` by `policy_docs`.\n\n"

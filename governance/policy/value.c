@@ -114,8 +114,8 @@ static void set_number(struct parse *p, const struct field *f, void *base, const
                        int64_t v)
 {
     /* -1 is "forever" or "unlimited", which a field knows whose default is not "unset". */
-    bool unbounded = v == -1 && f->type != FIELD_INT && strcmp(f->standard, "null") != 0 &&
-                     f->most == INT64_MAX;
+    bool unbounded =
+        v == -1 && f->type != FIELD_INT && strcmp(f->standard, "null") != 0 && f->most == INT64_MAX;
     if (!unbounded && (v < f->least || v > f->most)) {
         char limit[TIME_TEXT_SIZE];
         bool below = v >= 0 && v < f->least;
@@ -133,89 +133,119 @@ static void set_number(struct parse *p, const struct field *f, void *base, const
         PUT(int64_t, base, f->offset) = v;
 }
 
+static const char *wanted(enum field_type type)
+{
+    switch (type) {
+    case FIELD_BOOL:
+    case FIELD_TRISTATE:
+        return "must be true or false";
+    case FIELD_INT:
+        return "must be a whole number";
+    case FIELD_DURATION:
+        return "must be a duration with its unit, such as 90s, 5m, 12h or 7d";
+    case FIELD_SIZE:
+        return "must be a size, such as 4096, 64KiB or 10GiB";
+    case FIELD_SWITCH:
+        return "must be on or off";
+    case FIELD_TIME:
+        return "must be a time such as 2026-11-25T09:00:00Z, as a string";
+    default:
+        return "must be a string (in YAML, quote what looks like a number, a time or true)";
+    }
+}
+
+/* Names, texts and patterns. */
+static void set_words(struct parse *p, const struct field *f, void *base, const char *pointer,
+                      struct slice text)
+{
+    char why[160];
+    if (!length_ok(p, pointer, text.n, f->least, f->most))
+        return;
+    if (f->type == FIELD_NAME && !field_name_valid(text))
+        parse_invalid(p, pointer, "must be of letters, digits, '.', '_' and '-', not . or ..");
+    else if (f->type == FIELD_PATTERN && !pattern_check(text, why, sizeof why))
+        parse_invalid(p, pointer, why);
+    else
+        PUT(struct slice, base, f->offset) = text;
+}
+
+static void set_choice(struct parse *p, const struct field *f, void *base, const char *pointer,
+                       struct slice text)
+{
+    const struct field_choice *c = choice_find(p, f, pointer, text);
+    if (c == NULL)
+        return;
+    if (f->type == FIELD_CHOICE)
+        PUT(int, base, f->offset) = c->value;
+    else if (f->type == FIELD_CHOICE_BOOL)
+        PUT(bool, base, f->offset) = c->value != 0;
+    else
+        PUT(struct slice, base, f->offset) = slice_str(c->name);
+}
+
+static void set_switch(struct parse *p, const struct field *f, void *base, const char *pointer,
+                       struct slice text)
+{
+    bool off = slice_eq_str(text, "off");
+    if (!off && !slice_eq_str(text, "on")) {
+        parse_invalid(p, pointer, wanted(FIELD_SWITCH));
+        return;
+    }
+    PUT(bool, base, f->offset) = off;
+    PUT(bool, base, f->offset2) = true;
+}
+
+static void set_public_key(struct parse *p, const struct field *f, void *base, const char *pointer,
+                           struct slice text)
+{
+    uint8_t key[32];
+    size_t n;
+    if (!base64url_get(text, key, sizeof key, &n) || n != sizeof key)
+        parse_invalid(p, pointer,
+                      "must be 43 characters of base64url: the 32 bytes of an Ed25519 public key");
+    else if (!sign_public_key_ok(key))
+        parse_invalid(p, pointer,
+                      "is not a safe Ed25519 public key (small order or not canonical)");
+    else
+        memcpy((char *)base + f->offset, key, sizeof key);
+}
+
 /* A value that is one text, whether it came from the document or is a default. */
 static void set_text(struct parse *p, const struct field *f, void *base, const char *pointer,
                      struct slice text)
 {
-    const struct field_choice *c;
     int64_t v;
     switch (f->type) {
     case FIELD_NAME:
-        if (!length_ok(p, pointer, text.n, f->least, f->most))
-            return;
-        if (!field_name_valid(text)) {
-            parse_invalid(p, pointer, "must be of letters, digits, '.', '_' and '-', not . or ..");
-            return;
-        }
-        PUT(struct slice, base, f->offset) = text;
-        return;
     case FIELD_TEXT:
     case FIELD_SOURCE:
-        if (length_ok(p, pointer, text.n, f->least, f->most))
-            PUT(struct slice, base, f->offset) = text;
+    case FIELD_PATTERN:
+        set_words(p, f, base, pointer, text);
         return;
-    case FIELD_PATTERN: {
-        char why[160];
-        if (!length_ok(p, pointer, text.n, f->least, f->most))
-            return;
-        if (!pattern_check(text, why, sizeof why)) {
-            parse_invalid(p, pointer, why);
-            return;
-        }
-        PUT(struct slice, base, f->offset) = text;
-        return;
-    }
     case FIELD_CHOICE:
     case FIELD_CHOICE_BOOL:
     case FIELD_CHOICE_TEXT:
-        c = choice_find(p, f, pointer, text);
-        if (c == NULL)
-            return;
-        if (f->type == FIELD_CHOICE)
-            PUT(int, base, f->offset) = c->value;
-        else if (f->type == FIELD_CHOICE_BOOL)
-            PUT(bool, base, f->offset) = c->value != 0;
-        else
-            PUT(struct slice, base, f->offset) = slice_str(c->name);
+        set_choice(p, f, base, pointer, text);
         return;
     case FIELD_SWITCH:
-        if (!slice_eq_str(text, "on") && !slice_eq_str(text, "off")) {
-            parse_invalid(p, pointer, "must be on or off");
-            return;
-        }
-        PUT(bool, base, f->offset) = slice_eq_str(text, "off");
-        PUT(bool, base, f->offset2) = true;
+        set_switch(p, f, base, pointer, text);
         return;
     case FIELD_DURATION:
-        if (!duration_parse(text, &v))
-            parse_invalid(p, pointer, "must be a duration with its unit, such as 90s, 5m, 12h or 7d");
-        else
-            set_number(p, f, base, pointer, v);
-        return;
     case FIELD_SIZE:
-        if (!size_parse(text, &v))
-            parse_invalid(p, pointer, "must be a size, such as 4096, 64KiB or 10GiB");
-        else
+        if (f->type == FIELD_DURATION ? duration_parse(text, &v) : size_parse(text, &v))
             set_number(p, f, base, pointer, v);
+        else
+            parse_invalid(p, pointer, wanted(f->type));
         return;
     case FIELD_TIME:
         if (!time_parse(text, &v) || v <= 0)
-            parse_invalid(p, pointer, "must be a time such as 2026-11-25T09:00:00Z");
+            parse_invalid(p, pointer, wanted(FIELD_TIME));
         else
             PUT(int64_t, base, f->offset) = v;
         return;
-    case FIELD_PUBLIC_KEY: {
-        uint8_t key[32];
-        size_t n;
-        if (!base64url_get(text, key, sizeof key, &n) || n != sizeof key)
-            parse_invalid(p, pointer, "must be 43 characters of base64url: the 32 bytes of an Ed25519 "
-                                "public key");
-        else if (!sign_public_key_ok(key))
-            parse_invalid(p, pointer, "is not a safe Ed25519 public key (small order or not canonical)");
-        else
-            memcpy((char *)base + f->offset, key, sizeof key);
+    case FIELD_PUBLIC_KEY:
+        set_public_key(p, f, base, pointer, text);
         return;
-    }
     default:
         UNREACHABLE();
     }
@@ -365,8 +395,7 @@ static void set_keys(struct parse *p, const struct field *f, void *base, const c
     }
     struct producer_key *keys = arena_zalloc(p->arena, count + 1, sizeof *keys);
     uint32_t n = 0;
-    for (uint32_t i = json_first(p->doc, node); i != JSON_NONE;
-         i = json_sibling(p->doc, node, i)) {
+    for (uint32_t i = json_first(p->doc, node); i != JSON_NONE; i = json_sibling(p->doc, node, i)) {
         char at[POINTER_MAX];
         pointer_item(at, pointer, n);
         if (json_type(p->doc, i) != JSON_OBJECT) {
@@ -384,27 +413,6 @@ static void set_keys(struct parse *p, const struct field *f, void *base, const c
     }
     PUT(struct producer_key *, base, f->offset) = keys;
     PUT(size_t, base, f->offset2) = n;
-}
-
-static const char *wanted(enum field_type type)
-{
-    switch (type) {
-    case FIELD_BOOL:
-    case FIELD_TRISTATE:
-        return "must be true or false";
-    case FIELD_INT:
-        return "must be a whole number";
-    case FIELD_DURATION:
-        return "must be a duration with its unit, such as 90s, 5m, 12h or 7d";
-    case FIELD_SIZE:
-        return "must be a size, such as 4096, 64KiB or 10GiB";
-    case FIELD_SWITCH:
-        return "must be on or off";
-    case FIELD_TIME:
-        return "must be a time such as 2026-11-25T09:00:00Z, as a string";
-    default:
-        return "must be a string (in YAML, quote what looks like a number, a time or true)";
-    }
 }
 
 static void set_scalar(struct parse *p, const struct field *f, void *base, const char *pointer,
@@ -438,7 +446,7 @@ static void set_scalar(struct parse *p, const struct field *f, void *base, const
 }
 
 void parse_set_field(struct parse *p, const struct field *f, void *base, const char *pointer,
-                      uint32_t node)
+                     uint32_t node)
 {
     if (f->type == FIELD_NOT_BUILT) {
         document_errors_add(p->errors, "not-built", pointer,
@@ -447,8 +455,7 @@ void parse_set_field(struct parse *p, const struct field *f, void *base, const c
     }
     if (json_type(p->doc, node) == JSON_NULL) {
         if (f->standard == NULL)
-            document_errors_add(p->errors, "field.missing", pointer, "\"%s\" is required",
-                                f->path);
+            document_errors_add(p->errors, "field.missing", pointer, "\"%s\" is required", f->path);
         else
             parse_set_default(p, f, base);
         return;

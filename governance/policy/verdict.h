@@ -61,7 +61,8 @@
       "The signature was made for another topic, key or header set.", "Sign for this topic.")      \
     X(SIGNATURE_INVALID, "signature.invalid", "The signature does not fit the value and the key.", \
       "The record was altered after signing, or signed with another key.")                         \
-    X(TOMBSTONE_FORBIDDEN, "tombstone.forbidden", "A null value on a topic that keeps no deletes.",\
+    X(TOMBSTONE_FORBIDDEN, "tombstone.forbidden",                                                  \
+      "A null value on a topic that keeps no deletes.",                                            \
       "Send a value, or choose cleanup: compact.")                                                 \
     X(RATE_EXCEEDED, "rate.exceeded", "The producer's rate limit is used up.", "Slow down.")       \
     X(CATALOGUE_STALE, "catalogue.stale", "This node's view of the rules is too old to judge.",    \
@@ -79,9 +80,9 @@ const char *verdict_cause(enum verdict_code c);
 const char *verdict_remedy(enum verdict_code c);
 bool verdict_code_parse(struct slice name, enum verdict_code *out);
 
-/* One record's verdict. rule is the place in the contract ("value.schema#/properties/total/minimum",
- * "signing.window"); path the place in the record (JSON Pointer for values, a header name, "").
- * detail is the sentence fragment ("must be >= 0"). */
+/* One record's verdict. rule is the place in the contract
+ * ("value.schema#/properties/total/minimum", "signing.window"); path the place in the record (JSON
+ * Pointer for values, a header name, ""). detail is the sentence fragment ("must be >= 0"). */
 struct verdict {
     enum verdict_code code;
     char rule[96];

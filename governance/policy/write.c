@@ -150,8 +150,7 @@ static void write_value(struct json_writer *w, const struct field *f, const void
         write_public_key(w, (const uint8_t *)base + f->offset);
         return;
     case FIELD_KEYS:
-        write_keys(w, GET(struct producer_key *, base, f->offset),
-                   GET(size_t, base, f->offset2));
+        write_keys(w, GET(struct producer_key *, base, f->offset), GET(size_t, base, f->offset2));
         return;
     case FIELD_NOT_BUILT:
         break;

@@ -128,8 +128,8 @@ static void put_string(struct bytes *out, struct slice s)
 }
 
 static void put_protected(struct bytes *out, const struct sign_record *r, struct slice kid,
-                          int64_t now_ms, const uint8_t jti[SIGN_JTI_BYTES],
-                          const struct slice *sh, size_t sh_n)
+                          int64_t now_ms, const uint8_t jti[SIGN_JTI_BYTES], const struct slice *sh,
+                          size_t sh_n)
 {
     uint8_t ctx[32];
     bytes_add_str(out, "{\"alg\":\"EdDSA\",\"b64\":false,\"crit\":[\"b64\"],\"kid\":");
@@ -168,8 +168,7 @@ int sign_make(const struct sign_record *r, struct slice kid, const uint8_t secre
     int rc = 0;
     put_protected(&json, r, kid, now_ms, jti, sh, sh_n);
     base64url_add(&protected, bytes_slice(&json));
-    if (json.n > SIGN_PROTECTED_MAX_BYTES ||
-        protected.n + 2 + 86 > SIGN_HEADER_MAX_BYTES) {
+    if (json.n > SIGN_PROTECTED_MAX_BYTES || protected.n + 2 + 86 > SIGN_HEADER_MAX_BYTES) {
         rc = err_set(err, ERR_LIMIT, "key id and header names are too long: %zu bytes of %d",
                      json.n, SIGN_PROTECTED_MAX_BYTES);
         goto done;

@@ -8,7 +8,12 @@
 #include "base/slice.h"
 
 #define SIGN_HEADER_NAME "x-jws-signature"
-enum { SIGN_HEADER_MAX_BYTES = 1024, SIGN_PROTECTED_MAX_BYTES = 512, SIGN_SH_MAX = 16, SIGN_JTI_BYTES = 12 };
+enum {
+    SIGN_HEADER_MAX_BYTES = 1024,
+    SIGN_PROTECTED_MAX_BYTES = 512,
+    SIGN_SH_MAX = 16,
+    SIGN_JTI_BYTES = 12
+};
 
 struct sign_header {
     struct slice name;
@@ -50,7 +55,8 @@ enum sign_status {
 enum sign_status sign_decode(struct slice header_value, struct sign_envelope *e, char *detail);
 
 /* ctx = SHA-256("ctx1" | lp(topic) | lp(key) | u8(value is null) | per name in sh ...). */
-void sign_context(const struct sign_record *r, const struct slice *sh, size_t sh_n, uint8_t out[32]);
+void sign_context(const struct sign_record *r, const struct slice *sh, size_t sh_n,
+                  uint8_t out[32]);
 
 /* Does ctx bind this record? (cheap; before the signature) */
 enum sign_status sign_check_context(const struct sign_envelope *e, const struct sign_record *r);
@@ -60,7 +66,8 @@ enum sign_status sign_check_context(const struct sign_envelope *e, const struct 
 enum sign_status sign_verify(const struct sign_envelope *e, struct slice value,
                              const uint8_t public_key[32]);
 /* The same with the caller's scratch, which a value above 8 KiB grows once: libsodium verifies a
- * message in one piece, so protected and value are put together there (smaller ones on the stack). */
+ * message in one piece, so protected and value are put together there (smaller ones on the stack).
+ */
 enum sign_status sign_verify_with(const struct sign_envelope *e, struct slice value,
                                   const uint8_t public_key[32], struct bytes *scratch);
 /* False for small-order or non-canonical public keys: refuse them at registration. */
@@ -68,7 +75,7 @@ bool sign_public_key_ok(const uint8_t public_key[32]);
 
 /* Makes the header value. now_ms and jti come from the caller (pure). */
 int sign_make(const struct sign_record *r, struct slice kid, const uint8_t secret_key[64],
-              int64_t now_ms, const uint8_t jti[SIGN_JTI_BYTES], const struct slice *sh, size_t sh_n,
-              struct bytes *out, struct err *err);
+              int64_t now_ms, const uint8_t jti[SIGN_JTI_BYTES], const struct slice *sh,
+              size_t sh_n, struct bytes *out, struct err *err);
 
 #endif

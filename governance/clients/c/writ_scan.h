@@ -1,5 +1,6 @@
-/* Internal to writ_verify.c: a scan over the protected header's JSON, in place. Strings are unescaped
- * where they stand, which never makes them longer. The text ends with a NUL and has none inside. */
+/* Internal to writ_verify.c: a scan over the protected header's JSON, in place. Strings are
+ * unescaped where they stand, which never makes them longer. The text ends with a NUL and has none
+ * inside. */
 #ifndef WRIT_SCAN_H
 #define WRIT_SCAN_H
 

@@ -90,8 +90,7 @@ enum writ_status writ_sign_at(const struct writ_record *r, const char *kid,
                               size_t cover_n, int64_t iat_ms, const unsigned char jti[12],
                               char out[WRIT_SIGNATURE_SIZE])
 {
-    static const char start[] =
-        "{\"alg\":\"EdDSA\",\"b64\":false,\"crit\":[\"b64\"],\"kid\":";
+    static const char start[] = "{\"alg\":\"EdDSA\",\"b64\":false,\"crit\":[\"b64\"],\"kid\":";
     unsigned char ctx[32], sig[64], *m;
     struct text json = {.n = 0};
     char id[17], c[44], middle[128];

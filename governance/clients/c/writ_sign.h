@@ -1,7 +1,8 @@
 /* Signs and verifies Kafka records for Writ (docs/signatures.md): one detached JWS in the record
  * header WRIT_SIGNATURE_HEADER. Files to copy into an application: this and writ_sign.c; where
  * records are verified, writ_verify.c and writ_scan.[ch] too. They need libsodium alone
- * (cc app.c writ_sign.c -lsodium). Call sodium_init() once before. SPDX-License-Identifier: Apache-2.0 */
+ * (cc app.c writ_sign.c -lsodium). Call sodium_init() once before. SPDX-License-Identifier:
+ * Apache-2.0 */
 #ifndef WRIT_SIGN_H
 #define WRIT_SIGN_H
 
@@ -40,7 +41,8 @@ enum writ_status {
 
 /* Writes the header's value, NUL-terminated. kid is "<producer>/<key>"; secret_key is libsodium's
  * (crypto_sign_seed_keypair of the seed, "d" in a JWK); cover names headers that the signature
- * binds. WRIT_MALFORMED: kid and names are too long. Sign when sending: the broker compares times. */
+ * binds. WRIT_MALFORMED: kid and names are too long. Sign when sending: the broker compares times.
+ */
 enum writ_status writ_sign(const struct writ_record *r, const char *kid,
                            const unsigned char secret_key[64], const char *const *cover,
                            size_t cover_n, char out[WRIT_SIGNATURE_SIZE]);

@@ -49,7 +49,8 @@ static enum writ_status member(struct scan *s, const char *name, struct envelope
         ok = strncmp(s->p, "false", 5) == 0 && scan_skip(s);
         break;
     case CRIT:
-        ok = scan_take(s, '[') && scan_string(s, &text) && strcmp(text, "b64") == 0 && scan_take(s, ']');
+        ok = scan_take(s, '[') && scan_string(s, &text) && strcmp(text, "b64") == 0 &&
+             scan_take(s, ']');
         break;
     case KID:
         ok = scan_string(s, &e->kid) && e->kid[0] != '\0' && strlen(e->kid) < WRIT_KID_SIZE;
@@ -101,14 +102,14 @@ enum writ_status writ_verify(const struct writ_record *r, const char *signature,
     char json[PROTECTED_MAX + 1];
     size_t got;
     const char *dot = n > 0 ? memchr(signature, '.', n) : NULL;
-    if (dot == NULL || n >= WRIT_SIGNATURE_SIZE ||
-        n - (size_t)(dot - signature) != 2 + SIG_CHARS || dot[1] != '.' ||
+    if (dot == NULL || n >= WRIT_SIGNATURE_SIZE || n - (size_t)(dot - signature) != 2 + SIG_CHARS ||
+        dot[1] != '.' ||
         sodium_base642bin(sig, sizeof sig, dot + 2, SIG_CHARS, NULL, &got, NULL, B64) != 0 ||
         got != sizeof sig)
         return WRIT_MALFORMED;
     size_t head_n = (size_t)(dot - signature);
-    if (sodium_base642bin((unsigned char *)json, PROTECTED_MAX, signature, head_n, NULL, &got,
-                          NULL, B64) != 0 ||
+    if (sodium_base642bin((unsigned char *)json, PROTECTED_MAX, signature, head_n, NULL, &got, NULL,
+                          B64) != 0 ||
         memchr(json, 0, got) != NULL)
         return WRIT_MALFORMED;
     json[got] = '\0';

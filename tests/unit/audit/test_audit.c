@@ -25,8 +25,8 @@ static void make(struct bytes line[LINES], struct audit_head *end)
                                 .result = SLICE_LIT("done"),
                                 .correlation_id = SLICE_LIT("c-1"),
                                 .catalogue_version = i,
-                                .detail_json = i == 2 ? SLICE_LIT("{\"hash\":\"x\",\"n\":[1]}")
-                                                      : SLICE_NULL};
+                                .detail_json =
+                                    i == 2 ? SLICE_LIT("{\"hash\":\"x\",\"n\":[1]}") : SLICE_NULL};
         line[i] = (struct bytes){0};
         audit_append(&head, &e, &line[i]);
     }

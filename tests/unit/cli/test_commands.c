@@ -1,7 +1,7 @@
 /* The commands that need no node, and what is said to one who types something wrong. */
 #include "base/codec.h"
-#include "cli_help.h"
 #include "cli/cli.h"
+#include "cli_help.h"
 #include "sign/sign.h"
 
 #include <setjmp.h>
@@ -112,7 +112,8 @@ static void test_sign_and_verify(void **state)
     help_expect("key new --kid shop/k1 --out a.key", 0, "", "");
     help_expect("key new --kid shop/k2 --out b.key", 0, "", "");
     struct outcome o = help_run("sign --key a.key --topic t --record-key k -H h=1 -H x=2 "
-                                "--sign-header h", value, sizeof value - 1);
+                                "--sign-header h",
+                                value, sizeof value - 1);
     assert_int_equal(o.rc, 0);
     assert_int_equal(strncmp(bytes_cstr(&o.out), "x-jws-signature=", 16), 0);
     (void)snprintf(line, sizeof line, "%.*s", (int)o.out.n - 1, (const char *)o.out.p);
@@ -196,8 +197,8 @@ static void test_batch(void **state)
     batch("sign --key a.key --topic t --batch -0", "a\nb\0c\0", 6, &public_key, none, lines, 2);
     const struct slice keys[] = {SLICE_LIT("k"), SLICE_NULL, slice_of("", 0)};
     const struct slice values[] = {SLICE_LIT("v|w"), SLICE_LIT("x"), slice_of("", 0)};
-    batch("sign --key a.key --topic t --batch -K |", "k|v|w\nx\n|\n", 10, &public_key, keys,
-          values, 3);
+    batch("sign --key a.key --topic t --batch -K |", "k|v|w\nx\n|\n", 10, &public_key, keys, values,
+          3);
     batch("sign --key a.key --topic t --batch", "", 0, &public_key, none, none, 0);
     bytes_free(&public_key);
 }

@@ -1,6 +1,6 @@
 /* Folders of files -> documents: what is read, in which order, and how errors name their place. */
-#include "cli/documents.h"
 #include "base/json.h"
+#include "cli/documents.h"
 #include "cli_help.h"
 
 #include <setjmp.h>

@@ -39,8 +39,7 @@ static int read_vectors(void **state)
     arena_init(&v.arena, 0);
     assert_true(sodium_init() >= 0);
     uint32_t keys = json_get(&v.doc, 0, "keys");
-    for (uint32_t i = json_first(&v.doc, keys); i != JSON_NONE;
-         i = json_sibling(&v.doc, keys, i)) {
+    for (uint32_t i = json_first(&v.doc, keys); i != JSON_NONE; i = json_sibling(&v.doc, keys, i)) {
         unsigned char seed[32];
         size_t n;
         v.kid[v.keys_n] = text_of(&v, i, "kid");

@@ -13,10 +13,11 @@
     "{\"kind\":\"Topic\",\"name\":\"shop.orders\",\"team\":\"orders\","                            \
     "\"value\":{\"format\":\"bytes\"}" more "}"
 #define PRODUCER(more) "{\"kind\":\"Producer\",\"name\":\"shop\",\"team\":\"orders\"" more "}"
-#define POLICY(more) "{\"kind\":\"Policy\",\"name\":\"root\"" more "}"
+#define POLICY(more)   "{\"kind\":\"Policy\",\"name\":\"root\"" more "}"
 
 static const char full_topic[] =
-    "{\"tags\":{\"z\":\"1\",\"domain\":\"shop\"},\"kind\":\"Topic\",\"name\":\"shop.orders.placed\","
+    "{\"tags\":{\"z\":\"1\",\"domain\":\"shop\"},\"kind\":\"Topic\",\"name\":\"shop.orders."
+    "placed\","
     "\"team\":\"orders\",\"description\":\"An order \\u00e4\",\"event\":\"command\","
     "\"type\":\"com.example.OrderPlaced\",\"value\":{\"format\":\"json\","
     "\"schema\":{\"type\": \"object\"},\"formats\":\"assert\",\"framing\":\"none\","
@@ -111,11 +112,12 @@ static void test_other_kinds(void **state)
     assert_int_equal(d->producer.topics.n, 3);
     document_free(d);
 
-    d = help_document(POLICY(",\"prefix\":\"shop.\",\"governance\":false,"
-                             "\"naming\":{\"pattern\":\"[a-z.]+\"},\"required\":[\"/description\"],"
-                             "\"formats\":[\"json\"],\"retention\":{\"min\":\"1h\",\"max\":\"30d\"},"
-                             "\"replicas\":{\"min\":2},\"signing\":{\"required\":true},"
-                             "\"modes\":[\"enforce\",\"off\"],\"limits\":{\"record\":4096}"));
+    d = help_document(
+        POLICY(",\"prefix\":\"shop.\",\"governance\":false,"
+               "\"naming\":{\"pattern\":\"[a-z.]+\"},\"required\":[\"/description\"],"
+               "\"formats\":[\"json\"],\"retention\":{\"min\":\"1h\",\"max\":\"30d\"},"
+               "\"replicas\":{\"min\":2},\"signing\":{\"required\":true},"
+               "\"modes\":[\"enforce\",\"off\"],\"limits\":{\"record\":4096}"));
     assert_true(d->policy.governance_set && d->policy.governance_off);
     assert_int_equal(d->policy.replicas_min, 2);
     assert_int_equal(d->policy.signing_required, 1);
@@ -239,10 +241,10 @@ static void test_values_refused(void **state)
     help_refused(TOPIC(",\"retention\":{\"bytes\":-1}"), "value.invalid", "/retention/bytes",
                  "size");
     help_refused(TOPIC(",\"retention\":\"7d\""), "value.invalid", "/retention", "map");
-    help_refused(TOPIC(",\"signing\":{\"window\":\"forever\"}"), "value.invalid",
-                 "/signing/window", "at most 1h");
-    help_refused(TOPIC(",\"signing\":{\"required\":\"yes\"}"), "value.invalid",
-                 "/signing/required", "true or false");
+    help_refused(TOPIC(",\"signing\":{\"window\":\"forever\"}"), "value.invalid", "/signing/window",
+                 "at most 1h");
+    help_refused(TOPIC(",\"signing\":{\"required\":\"yes\"}"), "value.invalid", "/signing/required",
+                 "true or false");
     help_refused(TOPIC(",\"limits\":{\"record\":\"1TiB\"}"), "value.invalid", "/limits/record",
                  "at most 16MiB");
     help_refused(TOPIC(",\"headers\":{\"required\":\"a\"}"), "value.invalid", "/headers/required",
@@ -298,8 +300,8 @@ static void test_producers_and_policies_refused(void **state)
                  "JSON Pointer");
     help_refused(POLICY(",\"retention\":{\"min\":\"2d\",\"max\":\"1d\"}"), "value.invalid",
                  "/retention", "longer");
-    help_refused(POLICY(",\"retention\":{\"max\":\"forever\"}"), "value.invalid",
-                 "/retention/max", "leave it out");
+    help_refused(POLICY(",\"retention\":{\"max\":\"forever\"}"), "value.invalid", "/retention/max",
+                 "leave it out");
     help_refused(POLICY(",\"prefix\":\"shop.*\""), "value.invalid", "/prefix", "without *");
     help_refused(POLICY(",\"modes\":[\"shadow\"]"), "not-built", "/modes/0", "shadow");
     help_refused(POLICY(",\"governance\":\"maybe\""), "value.invalid", "/governance", "on or off");

@@ -91,9 +91,8 @@ static void sign_as(struct bench *b, const char *kid, int64_t iat, bool cover)
     struct slice sh[] = {SLICE_LIT("traceparent")};
     struct sign_record r = {b->ctx.topic, b->rec.key, b->rec.value, b->header, b->rec.headers_n};
     bytes_clear(&b->signature);
-    assert_int_equal(sign_make(&r, slice_str(kid), b->secret, iat, jti, sh, cover, &b->signature,
-                               NULL),
-                     0);
+    assert_int_equal(
+        sign_make(&r, slice_str(kid), b->secret, iat, jti, sh, cover, &b->signature, NULL), 0);
     b->header[b->rec.headers_n++] =
         (struct sign_header){slice_str(SIGN_HEADER_NAME), bytes_slice(&b->signature)};
 }
@@ -344,8 +343,7 @@ static void test_order_and_explain(void **state)
     for (size_t i = 0; i < n; i++) {
         failed += steps[i].outcome == JUDGE_FAIL;
         skipped += steps[i].outcome == JUDGE_SKIP;
-        assert_int_equal(steps[i].outcome == JUDGE_FAIL,
-                         steps[i].verdict.code != VERDICT_ACCEPTED);
+        assert_int_equal(steps[i].outcome == JUDGE_FAIL, steps[i].verdict.code != VERDICT_ACCEPTED);
         if (steps[i].outcome == JUDGE_SKIP)
             assert_true(steps[i].note[0] != '\0');
     }
@@ -404,16 +402,11 @@ static void test_examples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted),
-        cmocka_unit_test(test_cheap_rules),
-        cmocka_unit_test(test_unsigned_records),
-        cmocka_unit_test(test_signature_form),
-        cmocka_unit_test(test_signature_keys),
-        cmocka_unit_test(test_signature_window),
-        cmocka_unit_test(test_signature_context),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_order_and_explain),
-        cmocka_unit_test(test_mode_off),
+        cmocka_unit_test(test_accepted),          cmocka_unit_test(test_cheap_rules),
+        cmocka_unit_test(test_unsigned_records),  cmocka_unit_test(test_signature_form),
+        cmocka_unit_test(test_signature_keys),    cmocka_unit_test(test_signature_window),
+        cmocka_unit_test(test_signature_context), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_order_and_explain), cmocka_unit_test(test_mode_off),
         cmocka_unit_test(test_examples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

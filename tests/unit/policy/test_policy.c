@@ -127,8 +127,7 @@ static void test_violations(void **state)
               "policy.required", "/tags/domain");
     violation(POLICY("p", ",\"required\":[\"/nothing\"]"), TOPIC(""), "policy.required",
               "/nothing");
-    violation(POLICY("p", ",\"formats\":[\"json\"]"), TOPIC(""), "policy.format",
-              "/value/format");
+    violation(POLICY("p", ",\"formats\":[\"json\"]"), TOPIC(""), "policy.format", "/value/format");
     violation(POLICY("p", ",\"retention\":{\"min\":\"8d\"}"), TOPIC(""), "policy.retention-min",
               "/retention/time");
     violation(POLICY("p", ",\"retention\":{\"min\":\"8d\"}"),

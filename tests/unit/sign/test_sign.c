@@ -69,8 +69,7 @@ static struct sign_record record_of(struct vectors *v, uint32_t obj)
     struct sign_record rec = {.topic = member(v, r, "topic"),
                               .key = decoded(v, json_get(&v->doc, r, "key")),
                               .value = decoded(v, json_get(&v->doc, r, "value"))};
-    struct sign_header *h =
-        arena_zalloc(&v->arena, v->doc.node[list].count + 1, sizeof *h);
+    struct sign_header *h = arena_zalloc(&v->arena, v->doc.node[list].count + 1, sizeof *h);
     for (uint32_t i = json_first(&v->doc, list); i != JSON_NONE;
          i = json_sibling(&v->doc, list, i)) {
         uint32_t name = json_first(&v->doc, i);
@@ -127,8 +126,7 @@ static void test_accepts_vectors(void **state)
     (void)state;
     vectors_read(&v);
     uint32_t list = json_get(&v.doc, 0, "accept");
-    for (uint32_t i = json_first(&v.doc, list); i != JSON_NONE;
-         i = json_sibling(&v.doc, list, i)) {
+    for (uint32_t i = json_first(&v.doc, list); i != JSON_NONE; i = json_sibling(&v.doc, list, i)) {
         struct sign_record r = record_of(&v, i);
         key_of(&v, member(&v, i, "kid"), public_key, secret);
         enum sign_status s = judge(member(&v, i, "header"), &r, public_key);
@@ -149,8 +147,7 @@ static void test_makes_vectors(void **state)
     (void)state;
     vectors_read(&v);
     uint32_t list = json_get(&v.doc, 0, "accept");
-    for (uint32_t i = json_first(&v.doc, list); i != JSON_NONE;
-         i = json_sibling(&v.doc, list, i)) {
+    for (uint32_t i = json_first(&v.doc, list); i != JSON_NONE; i = json_sibling(&v.doc, list, i)) {
         struct sign_record r = record_of(&v, i);
         struct slice sh[SIGN_SH_MAX], kid = member(&v, i, "kid");
         size_t sh_n = 0, n;
@@ -185,8 +182,7 @@ static void test_refuses_vectors(void **state)
     (void)state;
     vectors_read(&v);
     uint32_t list = json_get(&v.doc, 0, "refuse");
-    for (uint32_t i = json_first(&v.doc, list); i != JSON_NONE;
-         i = json_sibling(&v.doc, list, i)) {
+    for (uint32_t i = json_first(&v.doc, list); i != JSON_NONE; i = json_sibling(&v.doc, list, i)) {
         struct sign_record r = record_of(&v, i);
         key_of(&v, member(&v, i, "kid"), public_key, secret);
         enum sign_status s = judge(member(&v, i, "header"), &r, public_key);
@@ -279,9 +275,9 @@ static void test_make_refuses(void **state)
                      ERR_INVALID);
     assert_int_equal(sign_make(&r, SLICE_LIT("p/k"), secret, 1, jti, twice, 2, &out, &err),
                      ERR_INVALID);
-    assert_int_equal(sign_make(&r, slice_of(long_kid, sizeof long_kid), secret, 1, jti, NULL, 0,
-                               &out, &err),
-                     ERR_LIMIT);
+    assert_int_equal(
+        sign_make(&r, slice_of(long_kid, sizeof long_kid), secret, 1, jti, NULL, 0, &out, &err),
+        ERR_LIMIT);
     assert_int_equal(out.n, 0);
     bytes_free(&out);
 }
@@ -313,14 +309,10 @@ static void test_scratch_is_reused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepts_vectors),
-        cmocka_unit_test(test_makes_vectors),
-        cmocka_unit_test(test_refuses_vectors),
-        cmocka_unit_test(test_rfc8037),
-        cmocka_unit_test(test_refuses_weak_keys),
-        cmocka_unit_test(test_refuses_universal_forgery),
-        cmocka_unit_test(test_make_refuses),
-        cmocka_unit_test(test_scratch_is_reused),
+        cmocka_unit_test(test_accepts_vectors),   cmocka_unit_test(test_makes_vectors),
+        cmocka_unit_test(test_refuses_vectors),   cmocka_unit_test(test_rfc8037),
+        cmocka_unit_test(test_refuses_weak_keys), cmocka_unit_test(test_refuses_universal_forgery),
+        cmocka_unit_test(test_make_refuses),      cmocka_unit_test(test_scratch_is_reused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
