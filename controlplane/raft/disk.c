@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { WAIT_STEPS = 8 };
+
 static struct raft_disk *disk_of(struct raft_io *io)
 {
     return io->impl;
@@ -221,10 +223,28 @@ static int disk_bootstrap(struct raft_io *io, const struct raft_configuration *c
     return RAFT_CANTBOOTSTRAP;
 }
 
+/* Waits for the writer, with the lock held, in steps: one step at most is lost to a SIGSTOP. */
+static void wait_settled(struct raft_disk *d, bool (*pending)(const struct raft_disk *d))
+{
+    uint64_t step_ns = UINT64_C(1000000) * d->config.stall_limit_ms / WAIT_STEPS + 1;
+
+    for (unsigned step = 0; step < WAIT_STEPS && pending(d);)
+        step += uv_cond_timedwait(&d->settled, &d->lock, step_ns) != 0;
+}
+
+static bool meta_pending(const struct raft_disk *d)
+{
+    return d->meta_due;
+}
+
+static bool queue_pending(const struct raft_disk *d)
+{
+    return (d->queue.first != NULL || d->busy > 0) && !d->failed;
+}
+
 static int disk_set_meta(struct raft_disk *d, uint64_t term, uint64_t vote)
 {
     uint64_t start = uv_hrtime();
-    uint64_t limit = UINT64_C(1000000) * d->config.stall_limit_ms;
     int status;
 
     uv_mutex_lock(&d->lock);
@@ -232,8 +252,7 @@ static int disk_set_meta(struct raft_disk *d, uint64_t term, uint64_t vote)
     d->meta_vote = vote;
     d->meta_due = true;
     uv_cond_signal(&d->work);
-    while (d->meta_due && uv_hrtime() - start < limit)
-        uv_cond_timedwait(&d->settled, &d->lock, limit - (uv_hrtime() - start) + 1);
+    wait_settled(d, meta_pending);
     status = d->meta_due ? RAFT_IOERR : d->meta_status;
     if (d->meta_due)
         snprintf(d->io.errmsg, sizeof d->io.errmsg, "the write has not come back for %u ms",
@@ -406,14 +425,11 @@ void raft_disk_receive(struct raft_disk *d, struct raft_message *m)
 
 bool raft_disk_flush(struct raft_disk *d)
 {
-    uint64_t start = uv_hrtime();
-    uint64_t limit = UINT64_C(1000000) * d->config.stall_limit_ms;
     bool done;
 
     uv_mutex_lock(&d->lock);
-    while ((d->queue.first != NULL || d->busy > 0) && !d->failed && uv_hrtime() - start < limit)
-        uv_cond_timedwait(&d->settled, &d->lock, limit - (uv_hrtime() - start) + 1);
-    done = d->queue.first == NULL && d->busy == 0 && !d->failed;
+    wait_settled(d, queue_pending);
+    done = !queue_pending(d) && !d->failed;
     uv_mutex_unlock(&d->lock);
     return done;
 }

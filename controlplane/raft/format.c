@@ -246,7 +246,7 @@ int raft_snapshot_head_decode(const uint8_t *p, size_t n, struct raft_snapshot_h
     uint32_t servers = be32_get(p + 12);
 
     if (servers > RAFT_SNAPSHOT_SERVERS_MAX || h->index == 0 || h->term == 0 ||
-        h->first_index == 0 || h->first_index > h->index + 1)
+        h->first_index == 0 || h->first_index > h->index + 1 || h->data_bytes > UINT32_MAX)
         return err_set(e, ERR_CORRUPT, "its header contradicts itself");
     return snapshot_servers(p + SNAP_FIXED, p + h->head_bytes, servers, conf, e);
 }

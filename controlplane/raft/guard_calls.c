@@ -232,7 +232,7 @@ static int guard_append(struct raft_io *io, struct raft_io_append *request,
     for (unsigned i = 0; i < n && raft_guard_rule_on(g, RAFT_GUARD_PADDING); i++)
         ASSERT(entries[i].buf.len % 8 == 0);
     *a = (struct raft_guard_append){
-        .guard = g, .request = request, .cb = cb, .since = g->base->time(g->base)};
+        .guard = g, .request = request, .cb = cb, .since = g->patience_ms};
     a->base.data = a;
     *g->appends_end = a;
     struct raft_guard_append **before = g->appends_end;
@@ -303,7 +303,7 @@ static int guard_snapshot_put(struct raft_io *io, unsigned trailing,
     g->put.cb = cb;
     g->put.install = trailing == 0;
     g->put.back = false;
-    g->put.since = g->base->time(g->base);
+    g->put.since = g->patience_ms;
     g->put.base.data = g;
     if (g->put.install && g->receiving == RAFT_GUARD_INSTALLING)
         note_match(g);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PATIENCE_STEP_MS = 1000 };
+
 static bool writing(const struct raft_guard *g)
 {
     return g->appends != NULL || (g->put.request != NULL && g->put.install);
@@ -12,16 +14,20 @@ static bool writing(const struct raft_guard *g)
 static void watch_stall(struct raft_guard *g, raft_time now)
 {
     char why[128];
-    raft_time since = g->appends != NULL ? g->appends->since : now;
+    raft_time passed = g->last_tick != 0 && now > g->last_tick ? now - g->last_tick : 0;
+
+    g->last_tick = now;
+    g->patience_ms += passed < PATIENCE_STEP_MS ? passed : PATIENCE_STEP_MS;
+    raft_time since = g->appends != NULL ? g->appends->since : g->patience_ms;
 
     if (g->put.request != NULL && g->put.install && g->put.since < since)
         since = g->put.since;
-    if (!raft_guard_rule_on(g, RAFT_GUARD_STALL) || g->stall_limit_ms == 0 || now < since ||
-        now - since <= g->stall_limit_ms)
+    if (!raft_guard_rule_on(g, RAFT_GUARD_STALL) || g->stall_limit_ms == 0 ||
+        g->patience_ms - since <= g->stall_limit_ms)
         return;
     g->hits[RAFT_GUARD_STALL]++;
     snprintf(why, sizeof why, "a write of the Raft log has not come back for %llu ms",
-             (unsigned long long)(now - since));
+             (unsigned long long)(g->patience_ms - since));
     raft_guard_stop(g, why);
 }
 

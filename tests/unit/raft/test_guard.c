@@ -523,13 +523,30 @@ static unsigned fatals_after_stall(uint32_t off)
 
     sole_leader(&l, off);
     propose(&l, 8, &status);
-    for (int i = 0; i < 60; i++) {
-        assert_int_equal(i < 50 ? l.fatals : 0, 0);
+    for (int i = 0; i < 62; i++) {
+        assert_int_equal(i < 51 ? l.fatals : 0, 0);
         lens_tick(&l, 100);
     }
     fatals = l.fatals;
     lens_end(&l);
     return fatals;
+}
+
+/* The whole process stood still (SIGSTOP), not the disk. */
+static void test_14_a_stopped_process_is_no_stall(void **state)
+{
+    struct lens l;
+    int status = 0;
+
+    (void)state;
+    sole_leader(&l, 0);
+    propose(&l, 8, &status);
+    lens_tick(&l, 100);
+    lens_tick(&l, 120000);
+    assert_int_equal(l.fatals, 0);
+    lens_finish_append(&l, 0);
+    assert_int_equal(status, 100);
+    lens_end(&l);
 }
 
 static void test_14_a_stalled_write_ends_the_process(void **state)
@@ -612,6 +629,7 @@ int main(void)
         cmocka_unit_test(test_10_entries_are_multiples_of_eight),
         cmocka_unit_test(test_11_a_failed_write_ends_the_process),
         cmocka_unit_test(test_11_a_failed_term_ends_the_process),
+        cmocka_unit_test(test_14_a_stopped_process_is_no_stall),
         cmocka_unit_test(test_14_a_stalled_write_ends_the_process),
         cmocka_unit_test(test_16_a_refused_pre_vote_tells_the_term),
     };

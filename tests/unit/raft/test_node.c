@@ -3,6 +3,8 @@
 #include "world.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 static void test_restart_keeps_what_was_applied(void **state)
 {
@@ -130,6 +132,68 @@ static void test_failure_at_each_change(void **state)
         assert_int_equal(system(command), 0);
     }
     print_message("%u changes in a whole life\n", changes);
+}
+
+/* What a killed process had told of an acknowledged change is there at the next start. */
+static void child_that_proposes(struct world *w, int out)
+{
+    struct raft_node_config c = config_of(w);
+    uv_loop_t loop;
+    struct err e = {0};
+
+    c.options.snapshot_entries = 50;
+    c.options.trailing_entries = 5;
+    if (uv_loop_init(&loop) != 0 || raft_node_start(&w->node, &loop, &c, &e) != 0)
+        _exit(1);
+    while (!raft_node_ready(w->node))
+        uv_run(&loop, UV_RUN_ONCE);
+    for (;;) {
+        unsigned before = w->done_applied;
+
+        if (raft_node_propose(w->node, SLICE_LIT("a change"), on_done, w, &e) != 0)
+            _exit(2);
+        while (w->done_applied == before)
+            uv_run(&loop, UV_RUN_ONCE);
+        uint32_t applied = (uint32_t)(w->state.n / 12);
+
+        if (write(out, &applied, sizeof applied) != (ssize_t)sizeof applied)
+            _exit(3);
+    }
+}
+
+static void test_killed_again_and_again(void **state)
+{
+    struct world *w = *state;
+    struct raft_node_config c = config_of(w);
+    uint32_t told = 0;
+
+    srand(7);
+    for (int round = 0; round < 20; round++) {
+        int fds[2], status;
+        uint32_t n;
+
+        assert_int_equal(pipe(fds), 0);
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            close(fds[0]);
+            child_that_proposes(w, fds[1]);
+        }
+        close(fds[1]);
+        usleep((useconds_t)(rand() % 60000));
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status)); /* it never gave up by itself */
+        while (read(fds[0], &n, sizeof n) == (ssize_t)sizeof n)
+            told = n;
+        close(fds[0]);
+    }
+    start(w, &c);
+    until_ready(w);
+    print_message("%u changes over 20 kills\n", told);
+    assert_true(told > 20);
+    assert_in_range(w->state.n / 12, told, told + 20); /* one of each life may have gone untold */
 }
 
 static void test_hanging_write_is_fatal(void **state)
@@ -373,6 +437,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fresh_node_is_ready_fast, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart_keeps_what_was_applied, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failure_at_each_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_again_and_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hanging_write_is_fatal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wrong_folder_and_second_process_are_refused, setup,
