@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Since librdkafka 2.4; Debian's header is older, so the symbol is asked for at run time. */
+extern const char *rd_kafka_message_produce_errstr(const rd_kafka_message_t *m)
+    __attribute__((weak));
+
 enum { RECORDS = 5, INVALID_DIFFERENT_RECORD = -138, WAIT_MS = 20000 };
 
 struct report {
@@ -31,11 +35,11 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
     (void)arg;
     struct report *r = m->_private;
     r->code = m->err;
-    snprintf(r->text, sizeof r->text, "%s", m->err ? rd_kafka_message_errstr(m) : "stored");
+    snprintf(r->text, sizeof r->text, "%s", m->err ? rd_kafka_message_produce_errstr(m) : "stored");
 }
 
-static void send(const char *bootstrap, const char *topic, const char *const *total,
-                 struct report *report)
+static void send_orders(const char *bootstrap, const char *topic, const char *const *total,
+                        struct report *report)
 {
     char err[512] = "";
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -70,14 +74,14 @@ int main(int argc, char **argv)
         return 2;
     }
     printf("librdkafka %s\n", rd_kafka_version_str());
-    if (rd_kafka_version() < 0x020400ff) {
+    if (!rd_kafka_message_produce_errstr) {
         printf("too old to show record_errors\n");
         return 77;
     }
     static const char *const bad[RECORDS] = {"1", "2", "-3", "\"4\"", "5"};
     static const char *const good[RECORDS] = {"1", "2", "3", "4", "5"};
     struct report r[RECORDS];
-    send(argv[1], argv[2], bad, r);
+    send_orders(argv[1], argv[2], bad, r);
     for (int i = 0; i < RECORDS; i++)
         printf("  record %d: %d %s\n", i, r[i].code, r[i].text);
     check(strstr(r[2].text, "payload.invalid at /total: must be >= 0") != NULL,
@@ -89,7 +93,7 @@ int main(int argc, char **argv)
           "both have Kafka's code 87");
     check(r[0].code == INVALID_DIFFERENT_RECORD && r[1].code == r[0].code && r[4].code == r[0].code,
           "the others fail for another's fault");
-    send(argv[1], argv[2], good, r);
+    send_orders(argv[1], argv[2], good, r);
     int stored = 0;
     for (int i = 0; i < RECORDS; i++)
         stored += r[i].code == 0;
