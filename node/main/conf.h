@@ -26,6 +26,7 @@ struct config {
     int64_t judge_threads;
     int64_t free_space_min_bytes;
     int64_t journal_file_bytes, journal_bytes, journal_group_bytes;
+    bool journal_direct;
     int64_t segment_bytes, segment_ms;
     int64_t ledger_rows, ledger_ms;
     int64_t stop_grace_ms;

@@ -142,6 +142,7 @@ static int start_runtime(struct node *n, struct err *err)
         .write_timeout_ms = (uint32_t)c->write_timeout_ms,
         .memory_bytes = (uint64_t)c->memory_bytes,
         .judge_threads = judge_threads(c),
+        .journal_direct = c->journal_direct,
         .watermark_bytes = (uint64_t)c->free_space_min_bytes,
         .hooks = {.arg = n,
                   .catalogue = on_catalogue,

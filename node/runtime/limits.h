@@ -33,6 +33,8 @@ enum {
     FDCACHE_WRITE_MAX = 256,         /* by each writer thread */
     FDCACHE_DISK_MAX = 64,           /* by the synchronous disk */
     WRITER_IOV = 512,                /* parts of one pwritev */
+    DIRECT_ALIGN_BYTES = 4096,
+    DIRECT_STAGE_BYTES = 8 << 20,    /* journal groups up to this go past the page cache */
     READER_CHUNK_BYTES = 256 * 1024, /* of a cold range at a time */
 
     LOG_LINES_PER_S = 2000,          /* further lines of the second are counted, not written */

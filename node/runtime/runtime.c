@@ -188,6 +188,7 @@ static int start_threads(struct runtime *rt, struct err *err)
                                        .cache_max = FDCACHE_WRITE_MAX,
                                        .inbox = &rt->inbox,
                                        .done_kind = MESSAGE_DISK_DONE,
+                                       .direct = q == DISK_JOURNAL && rt->config.journal_direct,
                                        .failed = q == DISK_JOURNAL ? on_journal_failed : NULL,
                                        .failed_arg = rt};
         rc = writer_start(&rt->writer[q], &config, err);

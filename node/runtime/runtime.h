@@ -38,6 +38,7 @@ struct runtime_config {
     uint32_t frame_timeout_ms, idle_timeout_ms, write_timeout_ms;
     uint64_t memory_bytes;       /* the budget of requests in memory */
     unsigned judge_threads;
+    bool journal_direct;         /* journal groups past the page cache (runtime/direct.h) */
     uint64_t watermark_bytes;    /* free space below which appends are refused */
     struct runtime_hooks hooks;
 };

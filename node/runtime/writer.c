@@ -2,14 +2,17 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "runtime/direct.h"
 #include "runtime/limits.h"
 #include "runtime/thread.h"
 
+#include <errno.h>
 #include <time.h>
 
 struct writer {
     struct writer_config config;
-    struct files files; /* used by the thread alone */
+    struct files files;   /* used by the thread alone */
+    struct direct direct; /* the same */
     struct writer_stats stats;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -27,7 +30,11 @@ static bool syncs(const struct disk_op *op)
 static int execute(struct writer *w, const struct disk_op *op)
 {
     uint64_t start_ns = thread_clock_ns();
-    int rc = files_execute(&w->files, op);
+    int rc = -ENOTSUP;
+    if (w->config.direct && op->kind == DISK_WRITE_SYNC)
+        rc = direct_write_sync(&w->direct, op);
+    if (rc == -ENOTSUP)
+        rc = files_execute(&w->files, op);
     if (syncs(op))
         histogram_add(&w->stats.sync, thread_clock_ns() - start_ns);
     uint64_t bytes = 0;
@@ -102,11 +109,13 @@ int writer_start(struct writer **out, const struct writer_config *config, struct
     struct writer *w = MEM_NEW(struct writer);
     w->config = *config;
     files_init(&w->files, config->root, config->cache_max);
+    direct_init(&w->direct, config->root);
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
     int rc = thread_start(&w->thread, writer_main, w, err);
     if (rc) {
         files_free(&w->files);
+        direct_free(&w->direct);
         mem_free(w);
         return rc;
     }
@@ -147,6 +156,7 @@ void writer_stop(struct writer *w)
     pthread_cond_signal(&w->wake);
     pthread_join(w->thread, NULL);
     files_free(&w->files);
+    direct_free(&w->direct);
     mem_free(w->v);
     mem_free(w->spare);
     pthread_cond_destroy(&w->wake);

@@ -25,7 +25,7 @@ class Faulty(node.Node):
 
 def test_failed_journal_sync_ends_the_process():
     """Never retried, never acknowledged (design 6.7); what was acknowledged before is there."""
-    with Faulty("--governance", "off") as n:
+    with Faulty("--governance", "off", "--set", "journal-direct=off") as n:
         n.produce("t", ["kept"])
         n.fault("fdatasync journal 5")
         done = n.kcat("-P", "-t", "t", "-X", "message.timeout.ms=2000", "-X", "acks=all",
@@ -39,6 +39,7 @@ def test_failed_journal_sync_ends_the_process():
 
 
 def test_failed_journal_write_ends_the_process():
+    """The same with the journal past the page cache, where write and sync are one call."""
     with Faulty("--governance", "off") as n:
         n.produce("t", ["kept"])
         n.fault("pwritev journal 5")

@@ -174,6 +174,57 @@ static void test_writer_stop_finishes(void **state)
     tear_down(&w);
 }
 
+/* Past the page cache or not, the file is the same: aligned groups, unaligned ones, a file that is not
+ * there yet, one that is removed in between. */
+static void test_direct_writes(void **state)
+{
+    (void)state;
+    enum { PAGE = 4096, N = 60 };
+    struct world w;
+    set_up(&w);
+    struct writer *writer;
+    struct writer_config config = {.name = "test",
+                                   .root = &w.root,
+                                   .cache_max = 4,
+                                   .inbox = &w.inbox,
+                                   .done_kind = 1,
+                                   .direct = true};
+    assert_int_equal(writer_start(&writer, &config, NULL), 0);
+    static uint8_t want[N * 3 * PAGE];
+    uint64_t at = 0, id = 0;
+    for (int i = 0; i < N; i++) {
+        size_t n = i % 10 == 9 ? 1000 : (size_t)(i % 3 + 1) * PAGE;
+        struct buf *b = buf_new(n);
+        for (size_t k = 0; k < n; k++)
+            b->data[k] = (uint8_t)((size_t)i * 31 + k);
+        b->n = n;
+        memcpy(want + at, b->data, n);
+        struct disk_op op = {.id = ++id, .kind = DISK_WRITE_SYNC, .path = "j", .offset = at};
+        disk_op_add_part(&op, b, slice_of(b->data, n / 3));
+        disk_op_add_part(&op, b, slice_of(b->data + n / 3, n - n / 3));
+        at += (n + PAGE - 1) / PAGE * PAGE;
+        writer_push(writer, &op, 1);
+        buf_unref(b);
+        if (i == N / 2) { /* begun anew: an old descriptor must not be written to */
+            struct disk_op gone = {.id = ++id, .kind = DISK_REMOVE, .path = "j"};
+            writer_push(writer, &gone, 1);
+            memset(want, 0, (size_t)at);
+        }
+    }
+    wait_done(&w, (uint32_t)id);
+    assert_int_equal(w.failed, 0);
+    assert_int_equal(w.in_order, id);
+    writer_stop(writer);
+    static uint8_t got[N * 3 * PAGE];
+    struct files f;
+    files_init(&f, &w.root, 4);
+    int64_t n = f.disk.read(&f.disk, "j", 0, got, sizeof got);
+    assert_true(n > 0 && (uint64_t)n <= at);
+    assert_memory_equal(got, want, (size_t)n);
+    files_free(&f);
+    tear_down(&w);
+}
+
 static void test_reader(void **state)
 {
     (void)state;
@@ -223,8 +274,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writer_order), cmocka_unit_test(test_writer_failure),
-        cmocka_unit_test(test_writer_stop_finishes), cmocka_unit_test(test_reader),
-        cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_writer_stop_finishes), cmocka_unit_test(test_direct_writes),
+        cmocka_unit_test(test_reader), cmocka_unit_test(test_histogram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
