@@ -8,7 +8,7 @@
 
 enum {
     BATCH_MAX = 256,          /* appends that share one sync */
-    NO_SPACE_PAUSE_MS = 5000, /* before the next try to reserve space */
+    NO_SPACE_PAUSE_MS = 2000, /* before the next try to reserve space */
     IDLE_MS = 10,             /* then the writer does what can wait */
 };
 

@@ -532,6 +532,38 @@ static unsigned fatals_after_stall(uint32_t off)
     return fatals;
 }
 
+/* 12. The commit index moves only when a majority has the leader's own newest entry, so a follower
+ * that is always one behind commits nothing: the node has one proposal in flight. */
+static raft_index commit_with_in_flight(unsigned n)
+{
+    struct lens l;
+    int status = 0;
+    raft_index commit;
+
+    lens_init(&l);
+    struct raft_configuration conf = three_voters(&l);
+
+    lens_start(&l, 0);
+    lens_elect(&l);
+    lens_finish_appends(&l);
+    lens_append_result(&l, 2, 2, 2); /* the barrier */
+    for (unsigned i = 0; i < n; i++)
+        propose(&l, 8, &status);
+    lens_finish_appends(&l);
+    lens_append_result(&l, 2, 2, 3); /* the first of them */
+    commit = l.raft.commit_index;
+    raft_configuration_close(&conf);
+    lens_end(&l);
+    return commit;
+}
+
+static void test_12_one_in_flight_commits(void **state)
+{
+    (void)state;
+    assert_int_equal(commit_with_in_flight(2), 2);
+    assert_int_equal(commit_with_in_flight(1), 3);
+}
+
 /* The whole process stood still (SIGSTOP), not the disk. */
 static void test_14_a_stopped_process_is_no_stall(void **state)
 {
@@ -629,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_10_entries_are_multiples_of_eight),
         cmocka_unit_test(test_11_a_failed_write_ends_the_process),
         cmocka_unit_test(test_11_a_failed_term_ends_the_process),
+        cmocka_unit_test(test_12_one_in_flight_commits),
         cmocka_unit_test(test_14_a_stopped_process_is_no_stall),
         cmocka_unit_test(test_14_a_stalled_write_ends_the_process),
         cmocka_unit_test(test_16_a_refused_pre_vote_tells_the_term),
