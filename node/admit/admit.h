@@ -3,9 +3,9 @@
  *   2. admit_judge   pool: decompress, parse, judge each record; pure, any thread
  *   3. the broker's  owner's thread, first in first out per partition: has the view moved, is it a
  *                    duplicate, a replay, is the sequence next (node/broker/produce.c)
- * An uncompressed batch of a topic without contract skips the pool: admit_walk checks its records at
- * once. Duplicates by producer id and sequence are answered by the broker between 1 and 2, before any
- * signature is checked. */
+ * An uncompressed batch of a topic without contract skips the pool: admit_walk checks its records
+ * at once. Duplicates by producer id and sequence are answered by the broker between 1 and 2,
+ * before any signature is checked. */
 #ifndef ADMIT_ADMIT_H
 #define ADMIT_ADMIT_H
 
@@ -38,17 +38,17 @@ struct admit_job {
     uint64_t id;
     const struct view *view; /* owned reference: judged under this one */
     const struct view_topic *topic;
-    struct slice principal;  /* borrowed from the connection's row: copied into the job */
+    struct slice principal; /* borrowed from the connection's row: copied into the job */
     char principal_text[128];
-    bool principal_granted;  /* found by admit_judge */
-    struct buf *buf;         /* owned reference */
+    bool principal_granted; /* found by admit_judge */
+    struct buf *buf;        /* owned reference */
     struct slice batch;
     int64_t now_ms;
-    void *ticket;            /* the broker's row id for it, opaque here */
+    void *ticket; /* the broker's row id for it, opaque here */
 
     /* Results of admit_judge. */
-    int16_t error;           /* Kafka error for the whole batch: 10, 29, 76, 87, ...; 0: accepted */
-    char message[256];       /* one sentence when the batch as a whole is refused; else "" */
+    int16_t error;     /* Kafka error for the whole batch: 10, 29, 76, 87, ...; 0: accepted */
+    char message[256]; /* one sentence when the batch as a whole is refused; else "" */
     struct admit_refusal *refusal; /* owned */
     size_t refusals_n;
     struct judge_signature *signature; /* one per record, when the topic is governed; owned */
@@ -77,15 +77,15 @@ void admit_judge(struct admit_job *job, struct admit_scratch *scratch);
 /* Fills digest, key id and correlation id of a refusal from the record. */
 void admit_describe(struct admit_refusal *r, const struct wire_record *record);
 
-/* Visits the records of a stored batch that carry a readable signature header, to rebuild the replay
- * memory after a start. */
+/* Visits the records of a stored batch that carry a readable signature header, to rebuild the
+ * replay memory after a start. */
 typedef void (*admit_signature_seen)(void *arg, int32_t batch_index,
                                      const struct judge_signature *signature);
 int admit_signatures(struct slice batch, struct admit_scratch *scratch, admit_signature_seen seen,
                      void *arg, struct err *err);
 /* A walk over the records of one batch, for comparing a retry with what is stored. `slot` (0 or 1)
- * says which of the scratch's two buffers holds the decompressed records. Going forward costs one pass
- * in all. False: the batch cannot be read, or has no such record. */
+ * says which of the scratch's two buffers holds the decompressed records. Going forward costs one
+ * pass in all. False: the batch cannot be read, or has no such record. */
 struct admit_cursor {
     struct admit_scratch *scratch;
     int slot;

@@ -58,8 +58,7 @@ void admit_describe(struct admit_refusal *r, const struct wire_record *record)
             id = h.value;
         else if (slice_eq_str(h.key, "traceparent") && h.value.n == 55)
             trace = slice_of(h.value.p + 3, 32);
-        else if (slice_eq_str(h.key, SIGN_HEADER_NAME) &&
-                 sign_decode(h.value, &e, NULL) == SIGN_OK)
+        else if (slice_eq_str(h.key, SIGN_HEADER_NAME) && sign_decode(h.value, &e, NULL) == SIGN_OK)
             judge_copy_text(r->key_id, sizeof r->key_id, e.kid);
     }
     judge_copy_text(r->correlation_id, sizeof r->correlation_id, id.n ? id : trace);
@@ -153,8 +152,8 @@ static void judge_records(struct admit_job *job, const struct wire_batch *batch,
             judge_fail(job, WIRE_E_INVALID_RECORD, "a record has too many headers");
             return;
         }
-        if (judge_record(&ctx, &rec, scratch->judge, &verdict,
-                         &job->signature[record.index]) == VERDICT_ACCEPTED)
+        if (judge_record(&ctx, &rec, scratch->judge, &verdict, &job->signature[record.index]) ==
+            VERDICT_ACCEPTED)
             continue;
         judge_refuse(job, &record, &verdict);
         if (job->refusals_n == ADMIT_REFUSALS_MAX)

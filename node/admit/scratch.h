@@ -7,7 +7,8 @@
 struct admit_scratch {
     struct judge_scratch *judge;
     struct wire_codec_scratch *codec;
-    struct bytes records[2]; /* decompressed; two, to compare a record of one batch with another's */
+    struct bytes
+        records[2]; /* decompressed; two, to compare a record of one batch with another's */
     struct sign_header header[ADMIT_HEADERS_MAX];
 };
 

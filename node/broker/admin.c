@@ -1,5 +1,5 @@
-/* What the admin requests share: a list of items, each settled at once (refused, or nothing to do) or
- * by the catalogue; the answer goes out when all are settled or the client's time is over. */
+/* What the admin requests share: a list of items, each settled at once (refused, or nothing to do)
+ * or by the catalogue; the answer goes out when all are settled or the client's time is over. */
 #include "broker/state.h"
 
 struct admin_work *admin_begin(struct request_row *row, uint32_t n,
@@ -33,8 +33,7 @@ static void admin_answered(struct broker *b, struct request_row *row, uint32_t i
     static const struct topic_id none;
     if (memcmp(&r->topic_id, &none, sizeof none) != 0)
         work->item[i].id = r->topic_id;
-    admin_settle(row, i, error,
-                 error ? arena_strdup(&row->arena, slice_str(r->message)) : NULL);
+    admin_settle(row, i, error, error ? arena_strdup(&row->arena, slice_str(r->message)) : NULL);
     if (row->left == 0)
         work->finish(b, row);
 }

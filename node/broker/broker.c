@@ -5,11 +5,20 @@
 
 const struct handler *const broker_handlers[] = {
     /* In the order of their API keys, as ApiVersions lists them. */
-    &handler_produce,          &handler_fetch,          &handler_list_offsets,
-    &handler_metadata,         &handler_api_versions,   &handler_create_topics,
-    &handler_delete_topics,    &handler_delete_records, &handler_init_producer_id,
-    &handler_describe_configs, &handler_alter_configs,  &handler_create_partitions,
-    &handler_incremental_alter_configs, &handler_describe_cluster,
+    &handler_produce,
+    &handler_fetch,
+    &handler_list_offsets,
+    &handler_metadata,
+    &handler_api_versions,
+    &handler_create_topics,
+    &handler_delete_topics,
+    &handler_delete_records,
+    &handler_init_producer_id,
+    &handler_describe_configs,
+    &handler_alter_configs,
+    &handler_create_partitions,
+    &handler_incremental_alter_configs,
+    &handler_describe_cluster,
     &handler_describe_topic_partitions,
 };
 const size_t broker_handlers_n = sizeof broker_handlers / sizeof broker_handlers[0];
@@ -42,8 +51,8 @@ int broker_new(struct broker **out, const struct broker_config *config, struct d
         return code;
     }
     b->config = *config;
-    size_t n = config->advertised_host.n < sizeof b->host ? config->advertised_host.n
-                                                          : sizeof b->host;
+    size_t n =
+        config->advertised_host.n < sizeof b->host ? config->advertised_host.n : sizeof b->host;
     memcpy(b->host, config->advertised_host.p, n);
     b->config.advertised_host = slice_of(b->host, n);
     b->disk = disk;

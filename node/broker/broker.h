@@ -17,9 +17,9 @@ struct broker_config {
     int32_t node_id;
     struct slice advertised_host; /* copied */
     int32_t advertised_port;
-    bool auto_create_topics;      /* only where governance is off */
+    bool auto_create_topics; /* only where governance is off */
     int32_t default_partitions;
-    int64_t max_request_bytes;    /* a frame; enforced by the runtime, told in errors */
+    int64_t max_request_bytes; /* a frame; enforced by the runtime, told in errors */
     int64_t fetch_max_bytes;
     uint64_t replay_memory_bytes; /* bound of the replay memory of signed topics */
     uint64_t seed;
@@ -40,14 +40,14 @@ enum event_kind {
 
 struct event {
     enum event_kind kind;
-    uint64_t conn;              /* CONN_*, REQUEST: never reused */
-    struct slice peer;          /* CONN_OPEN: "127.0.0.1:5000" */
-    struct buf *frame;          /* REQUEST: one frame without its length; the reference is taken */
-    uint64_t id;                /* DISK_DONE, JUDGED, READ_DONE: the effect's id */
-    int status;                 /* DISK_DONE, READ_DONE: 0 or -errno */
-    struct admit_job *job;      /* JUDGED: comes back */
-    const struct view *view;    /* VIEW: the reference is taken */
-    struct result *result;      /* CATALOGUE: taken */
+    uint64_t conn;           /* CONN_*, REQUEST: never reused */
+    struct slice peer;       /* CONN_OPEN: "127.0.0.1:5000" */
+    struct buf *frame;       /* REQUEST: one frame without its length; the reference is taken */
+    uint64_t id;             /* DISK_DONE, JUDGED, READ_DONE: the effect's id */
+    int status;              /* DISK_DONE, READ_DONE: 0 or -errno */
+    struct admit_job *job;   /* JUDGED: comes back */
+    const struct view *view; /* VIEW: the reference is taken */
+    struct result *result;   /* CATALOGUE: taken */
     uint64_t free_bytes, watermark_bytes; /* SPACE */
 };
 
@@ -63,7 +63,7 @@ enum effect_kind {
                        * holds the loop */
     EFFECT_REJECTION, /* an entry for the ledger */
     EFFECT_VIEW_ENFORCED, /* this broker has switched to the view version */
-    EFFECT_FATAL,     /* message: the process must end (failed journal) */
+    EFFECT_FATAL,         /* message: the process must end (failed journal) */
 };
 
 /* A piece of a response: bytes, or a range of a segment file for sendfile. */
@@ -106,9 +106,9 @@ struct effects {
     size_t n, cap;
     struct arena arena; /* reset by effects_clear */
 };
-/* Zero-initialise. The shell takes a thing by clearing its place: part[i].buf = NULL, op.part = NULL
- * with parts_n = 0, job = NULL, request = NULL. effects_clear releases what was not taken and empties
- * the list; memory is kept for the next step. effects_free gives it back. */
+/* Zero-initialise. The shell takes a thing by clearing its place: part[i].buf = NULL, op.part =
+ * NULL with parts_n = 0, job = NULL, request = NULL. effects_clear releases what was not taken and
+ * empties the list; memory is kept for the next step. effects_free gives it back. */
 void effects_clear(struct effects *fx);
 void effects_free(struct effects *fx);
 
@@ -116,8 +116,8 @@ int broker_new(struct broker **out, const struct broker_config *config, struct d
                const struct store_config *store_config, int64_t now_ms, struct err *err);
 void broker_free(struct broker *b);
 
-/* Pre: an EVENT_VIEW comes before any connection. now_ms is wall-clock time of this step. Effects are
- * appended to *out; carry them out in their order. */
+/* Pre: an EVENT_VIEW comes before any connection. now_ms is wall-clock time of this step. Effects
+ * are appended to *out; carry them out in their order. */
 void broker_step(struct broker *b, const struct event *ev, int64_t now_ms, struct effects *out);
 int64_t broker_deadline_ms(const struct broker *b); /* when the next EVENT_TICK is needed */
 void broker_check_invariants(const struct broker *b);

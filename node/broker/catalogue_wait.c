@@ -1,5 +1,5 @@
-/* Requests to the catalogue and their answers. An answer is handed on when the broker has switched to
- * the view that shows the change, so that a client that was told "created" finds the topic. */
+/* Requests to the catalogue and their answers. An answer is handed on when the broker has switched
+ * to the view that shows the change, so that a client that was told "created" finds the topic. */
 #include "broker/state.h"
 
 static void wait_finish(struct broker *b, struct catalogue_wait *w)

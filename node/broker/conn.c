@@ -155,7 +155,8 @@ void row_answer(struct broker *b, struct request_row *row, const void *response)
         return;
     }
     row_begin_answer(b, row);
-    int code = wire_encode_response(row->header.api_key, row->header.api_version, response, &b->out);
+    int code =
+        wire_encode_response(row->header.api_key, row->header.api_version, response, &b->out);
     ASSERT(code == 0); /* versions were checked at the door, texts are bounded */
     wire_end_frame(&b->out, 0, 0);
     struct send_part *part = arena_zalloc(&row->arena, 1, sizeof *part);
@@ -281,8 +282,8 @@ static bool conn_decode(struct broker *b, struct conn *c, struct request_row *ro
         return true;
     b->metrics.api[h->api_key].refused++;
     struct err why = {0};
-    err_set(&why, ERR_INVALID, "request %s version %d cannot be read: %s", wire_api_find(h->api_key)->name,
-            h->api_version, err.msg);
+    err_set(&why, ERR_INVALID, "request %s version %d cannot be read: %s",
+            wire_api_find(h->api_key)->name, h->api_version, err.msg);
     conn_close(b, c, why.msg);
     return false;
 }

@@ -1,5 +1,6 @@
-/* Deadlines: a binary heap of nodes that live inside other rows. Each node knows its place, so it can
- * be taken out before it is due. Ties are broken by insertion, which keeps runs reproducible. */
+/* Deadlines: a binary heap of nodes that live inside other rows. Each node knows its place, so it
+ * can be taken out before it is due. Ties are broken by insertion, which keeps runs reproducible.
+ */
 #ifndef BROKER_DEADLINE_H
 #define BROKER_DEADLINE_H
 
@@ -20,8 +21,8 @@ struct deadlines {
 
 void deadlines_free(struct deadlines *d);
 void deadlines_add(struct deadlines *d, struct deadline *node, int64_t at_ms);
-void deadlines_remove(struct deadlines *d, struct deadline *node); /* absent: nothing happens */
-int64_t deadlines_next_ms(const struct deadlines *d);              /* INT64_MAX: none */
+void deadlines_remove(struct deadlines *d, struct deadline *node);   /* absent: nothing happens */
+int64_t deadlines_next_ms(const struct deadlines *d);                /* INT64_MAX: none */
 struct deadline *deadlines_pop(struct deadlines *d, int64_t now_ms); /* NULL: none is due */
 
 #endif

@@ -1,5 +1,6 @@
-/* AlterConfigs (33) replaces the settings of a topic, IncrementalAlterConfigs (44) changes those that
- * are named. Topics without contract only; a node's own settings stand in its configuration file. */
+/* AlterConfigs (33) replaces the settings of a topic, IncrementalAlterConfigs (44) changes those
+ * that are named. Topics without contract only; a node's own settings stand in its configuration
+ * file. */
 #include "broker/state.h"
 
 enum { RESOURCE_TOPIC = 2, OP_SET = 0, OP_DELETE = 1 };
@@ -13,7 +14,8 @@ static int16_t alter_check(const struct broker *b, int8_t type, struct slice nam
                            const char **message)
 {
     if (type != RESOURCE_TOPIC) {
-        *message = "only settings of topics can be changed; a node's stand in its configuration file";
+        *message =
+            "only settings of topics can be changed; a node's stand in its configuration file";
         return WIRE_E_INVALID_REQUEST;
     }
     const struct topic_row *t = topic_by_name(b, name);

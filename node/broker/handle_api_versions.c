@@ -1,5 +1,5 @@
-/* ApiVersions (18): what is served. An unknown version is answered in version 0 with error 35 and the
- * list, so that the client can choose again (KIP-511). */
+/* ApiVersions (18): what is served. An unknown version is answered in version 0 with error 35 and
+ * the list, so that the client can choose again (KIP-511). */
 #include "broker/state.h"
 
 #include <stdio.h>

@@ -23,8 +23,8 @@ static int16_t grow_check(const struct broker *b, const struct request_row *row,
         return WIRE_E_POLICY_VIOLATION;
     int32_t now = have->view->partitions_n;
     if (t->count <= now || t->count > BROKER_TOPIC_PARTITIONS_MAX) {
-        *message = arena_printf(a, "the topic has %d partitions; more than that and at most %d", now,
-                                (int)BROKER_TOPIC_PARTITIONS_MAX);
+        *message = arena_printf(a, "the topic has %d partitions; more than that and at most %d",
+                                now, (int)BROKER_TOPIC_PARTITIONS_MAX);
         return WIRE_E_INVALID_PARTITIONS;
     }
     if (t->assignments_n >= 0 && t->assignments_n != t->count - now) {

@@ -1,5 +1,5 @@
-/* CreateTopics (19): topics without contract, where governance is off. Elsewhere the answer is 44 with
- * the command that registers a contract. */
+/* CreateTopics (19): topics without contract, where governance is off. Elsewhere the answer is 44
+ * with the command that registers a contract. */
 #include "broker/state.h"
 
 static bool create_is_repeated(const struct wire_create_topics_request *req, int32_t i)
@@ -92,8 +92,8 @@ static struct request *create_request(const struct broker *b, const struct reque
     struct view_config *config = arena_alloc(&r->arena, (size_t)t->configs_n * sizeof *config);
     for (int32_t k = 0; k < t->configs_n; k++) {
         config[k].name = arena_copy(&r->arena, t->configs[k].name);
-        config[k].value = t->configs[k].value.p ? arena_copy(&r->arena, t->configs[k].value)
-                                                : SLICE_NULL;
+        config[k].value =
+            t->configs[k].value.p ? arena_copy(&r->arena, t->configs[k].value) : SLICE_NULL;
     }
     r->config = config;
     r->config_n = (size_t)t->configs_n;

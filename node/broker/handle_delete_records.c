@@ -1,5 +1,5 @@
-/* DeleteRecords (21): raises the start of a log. The answer waits until the journal has it, because a
- * start offset that was told to a client never goes back. */
+/* DeleteRecords (21): raises the start of a log. The answer waits until the journal has it, because
+ * a start offset that was told to a client never goes back. */
 #include "broker/state.h"
 
 #include "base/log.h"

@@ -57,8 +57,8 @@ static void describe_resource(struct broker *b, struct request_row *row,
     size_t n = t ? config_topic_count() : config_broker_count();
     o->configs = arena_alloc(&row->arena, n * sizeof *o->configs);
     for (size_t i = 0; i < n; i++) {
-        struct config_entry e = t ? config_topic_entry(b, t, i, &row->arena)
-                                  : config_broker_entry(b, i, &row->arena);
+        struct config_entry e =
+            t ? config_topic_entry(b, t, i, &row->arena) : config_broker_entry(b, i, &row->arena);
         if (describe_wanted(in, e.name))
             describe_entry(row, &e, t != NULL, &o->configs[o->configs_n++]);
     }
@@ -88,8 +88,9 @@ static void describe_one(struct broker *b, struct request_row *row,
         if (in->resource_name.n == 0)
             return; /* cluster-wide dynamic settings: there are none */
         o->error_code = WIRE_E_INVALID_REQUEST;
-        o->error_message = slice_str(arena_printf(
-            &row->arena, "this is node %s: ask node %.*s itself", self, SLICE_FMT(in->resource_name)));
+        o->error_message =
+            slice_str(arena_printf(&row->arena, "this is node %s: ask node %.*s itself", self,
+                                   SLICE_FMT(in->resource_name)));
     } else {
         o->error_code = WIRE_E_INVALID_REQUEST;
         o->error_message = SLICE_LIT("only topics (2) and brokers (4) have settings");
@@ -104,7 +105,8 @@ static void describe_configs_begin(struct broker *b, struct request_row *row)
     resp.results = arena_alloc(&row->arena, (size_t)req->resources_n * sizeof *resp.results);
     for (int32_t i = 0; i < req->resources_n; i++) {
         struct wire_describe_configs_response_result *o = &resp.results[i];
-        /* A few bytes of the request ask for kilobytes of the answer, so their number is bounded. */
+        /* A few bytes of the request ask for kilobytes of the answer, so their number is bounded.
+         */
         if (req->resources_n <= BROKER_ADMIN_TOPICS_MAX) {
             describe_one(b, row, &req->resources[i], o);
             continue;

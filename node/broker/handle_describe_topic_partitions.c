@@ -35,7 +35,7 @@ static bool describe_topic(struct request_row *row, struct describe_page *page, 
     o->name = name;
     if (!t) {
         o->error_code = topic_name_valid(name) ? WIRE_E_UNKNOWN_TOPIC_OR_PARTITION
-                                            : WIRE_E_INVALID_TOPIC_EXCEPTION;
+                                               : WIRE_E_INVALID_TOPIC_EXCEPTION;
         return true;
     }
     const struct view_topic *v = t->view;

@@ -1,8 +1,8 @@
-/* Fetch (1). A fetch is looked at when it is the head of its connection's line: it answers at once when
- * min_bytes are there, when something is wrong, or when max_wait_ms is 0; otherwise it waits in the
- * list of each of its partitions. Records go out as ranges of segment files. Ranges whose CRCs were not
- * checked since the start are brought in by a reader thread (EFFECT_READ) and checked here before they
- * are served. Sessions (KIP-227) are declined: session id 0. */
+/* Fetch (1). A fetch is looked at when it is the head of its connection's line: it answers at once
+ * when min_bytes are there, when something is wrong, or when max_wait_ms is 0; otherwise it waits
+ * in the list of each of its partitions. Records go out as ranges of segment files. Ranges whose
+ * CRCs were not checked since the start are brought in by a reader thread (EFFECT_READ) and checked
+ * here before they are served. Sessions (KIP-227) are declined: session id 0. */
 #include "broker/state.h"
 
 #include "base/log.h"
@@ -61,8 +61,8 @@ static void fetch_mark(struct broker *b, struct request_row *row)
 
 /* ---- looking ---- */
 
-/* One partition: error, or the range that is there. room: bytes that may still be sent. first: nothing
- * was found yet, so the first batch is taken whatever its size. */
+/* One partition: error, or the range that is there. room: bytes that may still be sent. first:
+ * nothing was found yet, so the first batch is taken whatever its size. */
 static void fetch_look(struct broker *b, struct fetch_part *part, uint64_t room, bool first)
 {
     struct partition *p = part->partition;
@@ -255,9 +255,9 @@ static void fetch_decide(struct broker *b, struct request_row *row)
         fetch_link(&work->part[i]);
     if (row->deadline.place == 0) {
         b->metrics.long_polls++;
-        row_set_deadline(b, row, req->max_wait_ms < BROKER_FETCH_WAIT_MAX_MS
-                                     ? req->max_wait_ms
-                                     : BROKER_FETCH_WAIT_MAX_MS);
+        row_set_deadline(b, row,
+                         req->max_wait_ms < BROKER_FETCH_WAIT_MAX_MS ? req->max_wait_ms
+                                                                     : BROKER_FETCH_WAIT_MAX_MS);
     }
 }
 

@@ -1,6 +1,6 @@
-/* InitProducerId (22): ids come in blocks from the catalogue, each given out once. A transactional id
- * is refused: there are no transactions yet. For an idempotent producer that asks again, a new id is
- * the safe answer (KIP-360 raises epochs only for transactional ones). */
+/* InitProducerId (22): ids come in blocks from the catalogue, each given out once. A transactional
+ * id is refused: there are no transactions yet. For an idempotent producer that asks again, a new
+ * id is the safe answer (KIP-360 raises epochs only for transactional ones). */
 #include "broker/state.h"
 
 enum { IDS_LOW = BROKER_PRODUCER_IDS_BLOCK / 4 };

@@ -1,5 +1,5 @@
-/* ListOffsets (2): the start, the end, the largest timestamp, or the first record at or after a time.
- * There are no transactions yet, so the isolation level changes nothing. */
+/* ListOffsets (2): the start, the end, the largest timestamp, or the first record at or after a
+ * time. There are no transactions yet, so the isolation level changes nothing. */
 #include "broker/state.h"
 
 #include "base/log.h"

@@ -1,4 +1,5 @@
-/* Metadata (3): brokers, topics, leaders; and automatic creation of topics where governance is off. */
+/* Metadata (3): brokers, topics, leaders; and automatic creation of topics where governance is off.
+ */
 #include "broker/state.h"
 
 struct metadata_work {
@@ -50,8 +51,8 @@ static bool metadata_is_all(const struct request_row *row)
     return req->topics_n < 0 || (req->topics_n == 0 && row->header.api_version == 0);
 }
 
-/* False: the topic stands in the answer already (a topic with many partitions that is named a hundred
- * thousand times is still answered once, as Kafka does). */
+/* False: the topic stands in the answer already (a topic with many partitions that is named a
+ * hundred thousand times is still answered once, as Kafka does). */
 static bool metadata_one(struct broker *b, struct request_row *row, int32_t i,
                          struct wire_metadata_response_topic *o)
 {
@@ -75,7 +76,7 @@ static bool metadata_one(struct broker *b, struct request_row *row, int32_t i,
         o->error_code = work->error[i];
     else
         o->error_code = topic_name_valid(in->name) ? WIRE_E_UNKNOWN_TOPIC_OR_PARTITION
-                                                : WIRE_E_INVALID_TOPIC_EXCEPTION;
+                                                   : WIRE_E_INVALID_TOPIC_EXCEPTION;
     return true;
 }
 

@@ -61,8 +61,8 @@ static void produce_finish(struct broker *b, struct request_row *row)
         *out = wire_produce_response_topic_default;
         out->name = in->name;
         out->partition_responses_n = in->partition_data_n;
-        out->partition_responses = arena_alloc(
-            &row->arena, (size_t)in->partition_data_n * sizeof *out->partition_responses);
+        out->partition_responses = arena_alloc(&row->arena, (size_t)in->partition_data_n *
+                                                                sizeof *out->partition_responses);
         for (int32_t j = 0; j < in->partition_data_n; j++, part++) {
             struct wire_produce_response_partition *o = &out->partition_responses[j];
             *o = wire_produce_response_partition_default;

@@ -10,12 +10,12 @@ struct idmap {
     struct idmap_slot {
         uint64_t id;
         void *value;
-    } *slot; /* owned */
+    } * slot; /* owned */
     size_t n;
     size_t cap; /* a power of two, or 0 */
 };
 
-void idmap_free(struct idmap *m); /* the values are not touched */
+void idmap_free(struct idmap *m);                          /* the values are not touched */
 void idmap_put(struct idmap *m, uint64_t id, void *value); /* asserts that id is new */
 void *idmap_get(const struct idmap *m, uint64_t id);       /* NULL: absent */
 void *idmap_remove(struct idmap *m, uint64_t id);          /* NULL: absent */

@@ -4,8 +4,8 @@
 
 enum {
     /* Requests of one connection that are not answered yet; beyond it the connection is closed.
-     * librdkafka sends as many as it likes (max.in.flight defaults to a million); their frames count
-     * against the runtime's byte budget, so this bounds only the rows. */
+     * librdkafka sends as many as it likes (max.in.flight defaults to a million); their frames
+     * count against the runtime's byte budget, so this bounds only the rows. */
     BROKER_PIPELINE_MAX = 65536,
     /* Batches in the verify pool at one time; further ones wait in the broker, in order. */
     BROKER_JUDGING_MAX = 1024,

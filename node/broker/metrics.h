@@ -17,14 +17,14 @@ int64_t metric_bound_ms(size_t bucket); /* inclusive upper bound */
 
 struct api_counters {
     uint64_t requests;
-    uint64_t refused; /* could not be decoded, or of a version that is not served */
+    uint64_t refused;                /* could not be decoded, or of a version that is not served */
     struct metric_histogram latency; /* arrival to answer */
 };
 
 struct topic_counters {
     uint64_t batches_in, records_in, bytes_in;
     uint64_t fetched_bytes;
-    uint64_t duplicates;  /* batches answered from memory */
+    uint64_t duplicates;                  /* batches answered from memory */
     uint64_t verdict[VERDICT_CODE_COUNT]; /* records; accepted ones included */
 };
 

@@ -3,8 +3,8 @@
  *   admission   arrived batches, until their verdict is known and those before them have gone on
  *   ack         appended batches (and duplicates of such), until the disk has them
  *
- * Judging happens in the pool and finishes in any order; the admission queue puts it in order again,
- * so sequence numbers and offsets follow arrival. */
+ * Judging happens in the pool and finishes in any order; the admission queue puts it in order
+ * again, so sequence numbers and offsets follow arrival. */
 #include "broker/state.h"
 
 #include <stdio.h>
@@ -41,7 +41,7 @@ static struct produce_part *queue_pop(struct produce_queue *q)
 
 /* ---- answers ---- */
 
-static void part_answer(struct broker *b, struct produce_part *part, int16_t error)
+void produce_answer(struct broker *b, struct produce_part *part, int16_t error)
 {
     struct partition *p = part->partition;
     part->error = error;
@@ -57,19 +57,18 @@ static void part_answer(struct broker *b, struct produce_part *part, int16_t err
     produce_part_answered(b, part);
 }
 
-static void part_refuse(struct broker *b, struct produce_part *part, int16_t error,
-                        const char *message)
+void produce_refuse(struct broker *b, struct produce_part *part, int16_t error, const char *message)
 {
     if (message && message[0])
         part->error_message = arena_strdup(&part->row->arena, slice_str(message));
-    part_answer(b, part, error);
+    produce_answer(b, part, error);
 }
 
 static void part_wait_for_disk(struct broker *b, struct produce_part *part)
 {
     struct partition *p = part->partition;
     if (plog_stable_offset(p->log) >= part->needed_offset || part->acks == 0) {
-        part_answer(b, part, 0);
+        produce_answer(b, part, 0);
         return;
     }
     admit_job_free(part->job); /* its view and its copy of the reference are not needed any more */
@@ -82,88 +81,9 @@ void produce_moved(struct broker *b, struct partition *p)
 {
     int64_t stable = plog_stable_offset(p->log);
     while (p->ack.first && p->ack.first->needed_offset <= stable)
-        part_answer(b, queue_pop(&p->ack), 0);
+        produce_answer(b, queue_pop(&p->ack), 0);
     if (p->admission.first)
         produce_kick(b, p); /* a retry may have waited for the record that it repeats */
-}
-
-/* ---- the ledger ---- */
-
-static struct rejection part_rejection(struct broker *b, const struct produce_part *part,
-                                       const struct view_topic *t, int32_t partition)
-{
-    struct arena *a = &b->fx->arena;
-    const struct conn *c = idmap_get(&b->conns, part->row->conn_id);
-    return (struct rejection){
-        .time_ms = b->now_ms,
-        .topic = arena_copy(a, t->name),
-        .partition = partition,
-        .batch_index = -1,
-        .principal = arena_copy(a, slice_str(c ? c->principal : "anonymous")),
-        .client_id = arena_copy(a, part->row->header.client_id),
-        .contract_version = t->version,
-        .count = 1,
-    };
-}
-
-static void part_reject_record(struct broker *b, struct produce_part *part,
-                               const struct admit_refusal *r)
-{
-    struct arena *a = &b->fx->arena;
-    struct rejection j =
-        part_rejection(b, part, part->partition->topic->view, part->partition->index);
-    j.batch_index = r->batch_index;
-    j.code = r->verdict.code;
-    j.path = arena_copy(a, slice_str(r->verdict.path));
-    j.rule = arena_copy(a, slice_str(r->verdict.rule));
-    j.detail = arena_copy(a, slice_str(r->verdict.detail));
-    j.key_id = arena_copy(a, slice_str(r->key_id));
-    j.correlation_id = arena_copy(a, slice_str(r->correlation_id));
-    memcpy(j.digest, r->digest, sizeof j.digest);
-    part->partition->topic->counters.verdict[j.code]++;
-    broker_effect(b, EFFECT_REJECTION)->rejection = j;
-}
-
-/* A batch refused as a whole, before any record was looked at. */
-static void part_reject_batch(struct broker *b, struct produce_part *part, enum verdict_code code,
-                              int16_t error)
-{
-    struct rejection j =
-        part_rejection(b, part, part->partition->topic->view, part->partition->index);
-    j.code = code;
-    j.detail = slice_str(verdict_cause(code));
-    j.count = part->batch.records_count > 0 ? (uint32_t)part->batch.records_count : 1;
-    part->partition->topic->counters.verdict[code] += j.count;
-    broker_effect(b, EFFECT_REJECTION)->rejection = j;
-    char message[256];
-    snprintf(message, sizeof message, "%s: %s %s", verdict_code_name(code), verdict_cause(code),
-             verdict_remedy(code));
-    part_refuse(b, part, error, message);
-}
-
-/* Refuses the batch and names each refused record. */
-static void part_refuse_records(struct broker *b, struct produce_part *part, int16_t error,
-                                const struct admit_refusal *refusal, size_t n)
-{
-    struct arena *a = &part->row->arena;
-    const struct view_topic *t = part->partition->topic->view;
-    part->record_error = arena_alloc(a, n * sizeof *part->record_error);
-    part->record_errors_n = (int32_t)n;
-    for (size_t i = 0; i < n; i++) {
-        char text[768];
-        verdict_text(&refusal[i].verdict, t->name, t->version, text, sizeof text);
-        part->record_error[i] = wire_produce_response_record_error_default;
-        part->record_error[i].batch_index = refusal[i].batch_index;
-        part->record_error[i].batch_index_error_message = arena_copy(a, slice_str(text));
-        part_reject_record(b, part, &refusal[i]);
-    }
-    struct slice first = part->record_error[0].batch_index_error_message;
-    if (n == 1)
-        part->error_message = arena_strdup(a, first);
-    else
-        part->error_message = arena_printf(a, "%zu records refused; the first: %.*s", n,
-                                           SLICE_FMT(first));
-    part_answer(b, part, error);
 }
 
 /* ---- the pool ---- */
@@ -289,12 +209,12 @@ static bool part_check_replay(struct broker *b, struct produce_part *part, bool 
         part_is_duplicate(b, part, part->base_offset, part->needed_offset - 1);
         return true;
     case REPLAY_REFUSED:
-        part_refuse_records(b, part, WIRE_E_INVALID_RECORD, part->job->refusal,
-                            part->job->refusals_n);
+        produce_refuse_records(b, part, WIRE_E_INVALID_RECORD, part->job->refusal,
+                               part->job->refusals_n);
         return true;
     case REPLAY_FULL:
-        part_refuse(b, part, WIRE_E_NOT_ENOUGH_REPLICAS,
-                    "the memory of signatures has no room now; try again");
+        produce_refuse(b, part, WIRE_E_NOT_ENOUGH_REPLICAS,
+                       "the memory of signatures has no room now; try again");
         return true;
     case REPLAY_WAIT:
         return false;
@@ -302,8 +222,9 @@ static bool part_check_replay(struct broker *b, struct produce_part *part, bool 
     UNREACHABLE();
 }
 
-/* Batches wait for room in the order of their arrival. An error would make the client send them again,
- * and those behind would overtake them (librdkafka without idempotence has many under way). */
+/* Batches wait for room in the order of their arrival. An error would make the client send them
+ * again, and those behind would overtake them (librdkafka without idempotence has many under way).
+ */
 static void partition_wait_room(struct broker *b, struct partition *p)
 {
     if (p->waits_room)
@@ -344,8 +265,8 @@ void produce_room(struct broker *b)
     }
 }
 
-/* The verdict is known and it is this batch's turn. In order: was it stored already (by sequence), was
- * it refused, is its sequence next, is there room, were its signatures seen. False: not yet. */
+/* The verdict is known and it is this batch's turn. In order: was it stored already (by sequence),
+ * was it refused, is its sequence next, is there room, were its signatures seen. False: not yet. */
 static bool part_decide(struct broker *b, struct produce_part *part)
 {
     struct partition *p = part->partition;
@@ -358,15 +279,16 @@ static bool part_decide(struct broker *b, struct produce_part *part)
         part_is_duplicate(b, part, stored.base_offset, stored.last_offset);
     } else if (job && job->error) {
         if (job->refusals_n)
-            part_refuse_records(b, part, job->error, job->refusal, job->refusals_n);
+            produce_refuse_records(b, part, job->error, job->refusal, job->refusals_n);
         else
-            part_refuse(b, part, job->error, job->message);
+            produce_refuse(b, part, job->error, job->message);
     } else if (sequence) {
-        part_refuse(b, part, sequence, message);
+        produce_refuse(b, part, sequence, message);
     } else if (store_is_full(b->store)) {
-        part_refuse(b, part, WIRE_E_NOT_ENOUGH_REPLICAS, "the disk has no room now; try again");
+        produce_refuse(b, part, WIRE_E_NOT_ENOUGH_REPLICAS, "the disk has no room now; try again");
     } else if (part->batch.bytes.n > store_room_max(b->store)) {
-        part_refuse(b, part, WIRE_E_MESSAGE_TOO_LARGE, "the batch is larger than the journal takes");
+        produce_refuse(b, part, WIRE_E_MESSAGE_TOO_LARGE,
+                       "the batch is larger than the journal takes");
     } else if (store_room(b->store) < part->batch.bytes.n) {
         partition_wait_room(b, p);
         return false;
@@ -426,11 +348,11 @@ void produce_admit(struct broker *b, struct produce_part *part, struct slice rec
     enum verdict_code code;
     int16_t error = part_check_topic(b, part, &code);
     if (error && code != VERDICT_ACCEPTED) {
-        part_reject_batch(b, part, code, error);
+        produce_reject_batch(b, part, code, error);
         return;
     }
     if (error) {
-        part_refuse(b, part, error, "not enough replicas in sync, or no room on the disk");
+        produce_refuse(b, part, error, "not enough replicas in sync, or no room on the disk");
         return;
     }
     /* A contract limits records; only a topic without one limits batches. */
@@ -440,7 +362,7 @@ void produce_admit(struct broker *b, struct produce_part *part, struct slice rec
     if (!error && plain)
         error = admit_walk(&part->batch, &why);
     if (error) {
-        part_refuse(b, part, error, why.msg);
+        produce_refuse(b, part, error, why.msg);
         return;
     }
     part->state = PART_JUDGED;
@@ -460,21 +382,6 @@ void produce_admit(struct broker *b, struct produce_part *part, struct slice rec
         part_judge(b, part);
 }
 
-void produce_explain_unknown(struct broker *b, struct produce_part *part, struct slice topic,
-                             int32_t partition)
-{
-    const struct view_topic *t = view_topic_by_name(b->view, topic);
-    if (!t || !t->deleted || view_name_ungoverned(b->view, topic))
-        return;
-    struct rejection j = part_rejection(b, part, t, partition);
-    j.code = VERDICT_TOPIC_DELETED;
-    j.detail = slice_str(verdict_cause(j.code));
-    broker_effect(b, EFFECT_REJECTION)->rejection = j;
-    part->error = WIRE_E_POLICY_VIOLATION;
-    part->error_message = arena_printf(&part->row->arena, "%s: topic %.*s was deleted",
-                                       verdict_code_name(j.code), SLICE_FMT(topic));
-}
-
 void produce_fail_all(struct broker *b, struct partition *p, int16_t error)
 {
     struct produce_part **at = &b->pool_first;
@@ -491,10 +398,10 @@ void produce_fail_all(struct broker *b, struct partition *p, int16_t error)
         struct produce_part *part = queue_pop(&p->admission);
         idmap_remove(&b->judging, part->job_id); /* the pool's job comes back to nobody */
         part->job_id = 0;
-        part_answer(b, part, error);
+        produce_answer(b, part, error);
     }
     while (p->ack.first)
-        part_answer(b, queue_pop(&p->ack), error);
+        produce_answer(b, queue_pop(&p->ack), error);
     partition_forget_room(b, p);
 }
 

@@ -1,6 +1,7 @@
-/* What a partition remembers beyond its log: the producers' sequences and the signatures of the window.
- * Both come back from the log after a start. Producer state is noted in the journal every few megabytes,
- * so that only what came after the note is scanned; the note outlives the records that it is about. */
+/* What a partition remembers beyond its log: the producers' sequences and the signatures of the
+ * window. Both come back from the log after a start. Producer state is noted in the journal every
+ * few megabytes, so that only what came after the note is scanned; the note outlives the records
+ * that it is about. */
 #include "broker/state.h"
 
 #include "base/log.h"
@@ -112,8 +113,8 @@ static bool rebuild_batch(void *arg, int64_t base_offset, struct slice bytes)
     return true;
 }
 
-/* The view has set the partition's window: fills the memory from the tail of the log when the window
- * has grown (from nothing, after a start). */
+/* The view has set the partition's window: fills the memory from the tail of the log when the
+ * window has grown (from nothing, after a start). */
 void rebuild_replay(struct broker *b, struct partition *p)
 {
     const struct view_topic *t = p->topic->view;
@@ -137,8 +138,8 @@ void rebuild_replay(struct broker *b, struct partition *p)
                   LOG_T("why", err.msg));
         r.blind_until_ms = b->now_ms + 2 * window;
     }
-    /* What could not be remembered must not be forgotten: until it has expired, signed records get a
-     * retriable error. */
+    /* What could not be remembered must not be forgotten: until it has expired, signed records get
+     * a retriable error. */
     p->replay_blind_until_ms = r.blind_until_ms;
     if (r.records)
         log_event(LOG_INFO, "broker", "replay memory rebuilt", LOG_S("topic", p->topic->name),

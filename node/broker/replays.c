@@ -1,6 +1,6 @@
-/* Signed records that were stored before. Within its window a signature is stored once in a partition;
- * a retry of the very same record is answered as success with the stored offset, anything else that
- * shows the same key id and jti is refused (signature.md). */
+/* Signed records that were stored before. Within its window a signature is stored once in a
+ * partition; a retry of the very same record is answered as success with the stored offset,
+ * anything else that shows the same key id and jti is refused (signature.md). */
 #include "broker/state.h"
 
 #include <stdio.h>

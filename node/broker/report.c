@@ -144,8 +144,8 @@ static void metrics_store(const struct broker *b, struct bytes *out)
                s.groups);
     metric_one(out, "writ_journal_bytes_total", "counter", "Bytes of journal groups.",
                s.group_bytes);
-    metric_one(out, "writ_journal_used_bytes", "gauge", "Journal bytes that a restart would replay.",
-               s.journal_used_bytes);
+    metric_one(out, "writ_journal_used_bytes", "gauge",
+               "Journal bytes that a restart would replay.", s.journal_used_bytes);
     metric_one(out, "writ_journal_checkpoints_total", "counter", "Checkpoints of the segments.",
                s.checkpoints);
     metric_one(out, "writ_log_pending_bytes", "gauge", "Bytes appended and not yet durable.",
@@ -172,7 +172,8 @@ void broker_metrics(const struct broker *b, struct bytes *out)
                m->conns_opened);
     metric_one(out, "writ_kafka_connections_refused_total", "counter",
                "Connections closed by the broker for what they sent.", m->conns_refused);
-    metric_one(out, "writ_kafka_received_bytes_total", "counter", "Bytes of requests.", m->bytes_in);
+    metric_one(out, "writ_kafka_received_bytes_total", "counter", "Bytes of requests.",
+               m->bytes_in);
     metric_one(out, "writ_kafka_sent_bytes_total", "counter", "Bytes of answers.", m->bytes_out);
     metric_one(out, "writ_kafka_requests_pending", "gauge", "Requests without an answer yet.",
                b->rows.n);
@@ -184,7 +185,8 @@ void broker_metrics(const struct broker *b, struct bytes *out)
                "Batches judged again because the view had moved.", m->judged_again);
     metric_one(out, "writ_batches_judging", "gauge", "Batches in the verify pool.", b->judging.n);
     metric_one(out, "writ_corrupt_ranges_total", "counter",
-               "Ranges of a segment that were not served because a CRC differs.", m->corrupt_ranges);
+               "Ranges of a segment that were not served because a CRC differs.",
+               m->corrupt_ranges);
     struct txn_replay_stats replay;
     txn_replay_stats(b->replay, &replay);
     metric_one(out, "writ_replay_memory_bytes", "gauge",

@@ -1,6 +1,6 @@
-/* Idempotent producers (KIP-98, KIP-360): the partition's memory of sequences, asked in the order of
- * the admission queue. A refused batch leaves it untouched, so what the producer had sent behind it is
- * out of order (45), which clients expect. */
+/* Idempotent producers (KIP-98, KIP-360): the partition's memory of sequences, asked in the order
+ * of the admission queue. A refused batch leaves it untouched, so what the producer had sent behind
+ * it is out of order (45), which clients expect. */
 #include "broker/state.h"
 
 struct txn_batch sequence_batch(const struct wire_batch *batch)

@@ -1,9 +1,10 @@
-/* The broker's inside: connections, requests, topics, partitions. Only files of this room include it.
+/* The broker's inside: connections, requests, topics, partitions. Only files of this room include
+ * it.
  *
  * Who owns what: struct broker owns every row below. A connection owns the order of its requests; a
- * request row owns its frame and an arena with everything decoded from it and prepared for its answer.
- * Work in other rooms (disk, pool, catalogue) is remembered by id in an idmap; rows wait in lists of
- * the partition they wait for, and leave them before they are freed. */
+ * request row owns its frame and an arena with everything decoded from it and prepared for its
+ * answer. Work in other rooms (disk, pool, catalogue) is remembered by id in an idmap; rows wait in
+ * lists of the partition they wait for, and leave them before they are freed. */
 #ifndef BROKER_STATE_H
 #define BROKER_STATE_H
 
@@ -33,13 +34,13 @@ struct request_row;
 
 struct conn {
     uint64_t id;
-    struct slice peer;                     /* owned text */
-    char principal[128];                   /* "anonymous" on listeners without authentication */
-    char client_id[64];                    /* of the last request, cut */
+    struct slice peer;   /* owned text */
+    char principal[128]; /* "anonymous" on listeners without authentication */
+    char client_id[64];  /* of the last request, cut */
     char software[BROKER_SOFTWARE_NAME_MAX * 2 + 2]; /* "name/version" from ApiVersions v3+ */
-    struct request_row *first, *last;      /* requests whose answers are not sent, in order */
+    struct request_row *first, *last; /* requests whose answers are not sent, in order */
     uint32_t pending;
-    bool closing;                          /* EFFECT_CLOSE was given: nothing more is sent */
+    bool closing; /* EFFECT_CLOSE was given: nothing more is sent */
     bool pumping;
 };
 
@@ -50,27 +51,27 @@ enum row_state {
 };
 
 struct request_row {
-    uint64_t id;              /* never reused */
+    uint64_t id; /* never reused */
     uint64_t conn_id;
-    struct conn *conn;        /* in its list; NULL: the connection is gone, or no answer is wanted */
+    struct conn *conn; /* in its list; NULL: the connection is gone, or no answer is wanted */
     struct request_row *next; /* in the connection's list, or in the free list */
     const struct handler *handler;
     enum row_state state;
     struct wire_request_header header; /* slices in frame */
-    struct buf *frame;        /* owned reference; NULL once nobody needs it */
-    struct slice body;        /* of the frame, after the header */
-    struct arena arena;       /* kept from use to use */
+    struct buf *frame;                 /* owned reference; NULL once nobody needs it */
+    struct slice body;                 /* of the frame, after the header */
+    struct arena arena;                /* kept from use to use */
     struct deadline deadline;
     int64_t received_ms;
-    void *request;            /* decoded, in the arena */
-    void *work;               /* the handler's own, in the arena */
-    uint32_t left;            /* parts that are not answered yet */
-    uint32_t catalogue_waits; /* requests to the catalogue under way for it */
-    bool no_answer;           /* Produce with acks=0 */
+    void *request;                 /* decoded, in the arena */
+    void *work;                    /* the handler's own, in the arena */
+    uint32_t left;                 /* parts that are not answered yet */
+    uint32_t catalogue_waits;      /* requests to the catalogue under way for it */
+    bool no_answer;                /* Produce with acks=0 */
     struct request_row *wait_next; /* in the line for producer ids */
-    bool dirty;               /* on the broker's list of fetches to look at again */
+    bool dirty;                    /* on the broker's list of fetches to look at again */
     struct request_row *dirty_next;
-    struct send_part *send;   /* the answer, in the arena */
+    struct send_part *send; /* the answer, in the arena */
     size_t send_n;
     uint64_t send_bytes;
 };
@@ -78,7 +79,7 @@ struct request_row {
 /* One Kafka API: the versions that are served and what to do. */
 struct handler {
     int16_t api_key;
-    bool when_head;  /* begin only when every earlier request of the connection is answered */
+    bool when_head; /* begin only when every earlier request of the connection is answered */
     /* Decoded request in row->request. Answers at once or leaves the row ROW_ACTIVE. */
     void (*begin)(struct broker *b, struct request_row *row);
     /* The deadline has passed; must answer. NULL: the handler sets none. */
@@ -93,13 +94,13 @@ struct handler {
 struct topic_row {
     const struct view_topic *view; /* of the current view */
     struct topic_id id;
-    struct slice name;             /* owned copy */
-    bool closed;                   /* no contract, in a governed name space: no writes */
-    struct partition **partition;  /* owned array of owned rows, by partition number */
+    struct slice name;            /* owned copy */
+    bool closed;                  /* no contract, in a governed name space: no writes */
+    struct partition **partition; /* owned array of owned rows, by partition number */
     int32_t partitions_n;
     struct topic_counters counters;
-    uint64_t seen;                 /* view generation, to find what a view no longer holds */
-    uint64_t described_in;         /* row that describes it already: named twice, answered once */
+    uint64_t seen;         /* view generation, to find what a view no longer holds */
+    uint64_t described_in; /* row that describes it already: named twice, answered once */
 };
 
 /* One partition's part of a Produce request, from arrival to answer. */
@@ -107,8 +108,8 @@ enum part_state {
     PART_ARRIVED,
     PART_WAIT_POOL, /* wants judging, the pool is full */
     PART_JUDGING,
-    PART_JUDGED,    /* waits for those before it in its partition */
-    PART_APPENDED,  /* waits for the disk */
+    PART_JUDGED,   /* waits for those before it in its partition */
+    PART_APPENDED, /* waits for the disk */
     PART_ANSWERED,
 };
 
@@ -118,18 +119,18 @@ struct produce_part {
     struct produce_part *next;   /* in the partition's queue */
     struct produce_part *pool_next;
     enum part_state state;
-    struct wire_batch batch;     /* slices in the row's frame */
+    struct wire_batch batch; /* slices in the row's frame */
     int16_t acks;
-    struct admit_job *job;       /* while it is ours */
-    uint64_t job_id;             /* while it is the pool's; 0: not there */
-    uint64_t judged_version;     /* of the view it was judged under; 0: not judged */
+    struct admit_job *job;   /* while it is ours */
+    uint64_t job_id;         /* while it is the pool's; 0: not there */
+    uint64_t judged_version; /* of the view it was judged under; 0: not judged */
     bool judged_governed;
     /* The answer. */
     int16_t error;
     int64_t base_offset;
     int64_t start_offset;
-    int64_t needed_offset;       /* answered when the stable offset has reached it */
-    const char *error_message;   /* in the row's arena, or NULL */
+    int64_t needed_offset;     /* answered when the stable offset has reached it */
+    const char *error_message; /* in the row's arena, or NULL */
     struct wire_produce_response_record_error *record_error; /* in the row's arena */
     int32_t record_errors_n;
 };
@@ -140,16 +141,16 @@ struct produce_queue {
 
 struct fetch_part {
     struct request_row *row;
-    struct partition *partition; /* NULL: answered with error */
+    struct partition *partition;    /* NULL: answered with error */
     struct fetch_part *prev, *next; /* in the partition's list of waiters */
     bool waiting;
     int32_t topic_at, partition_at; /* place in the request */
     int64_t offset;
     int64_t max_bytes;
-    uint64_t seen_bytes;         /* plog_size_bytes when last looked at */
+    uint64_t seen_bytes; /* plog_size_bytes when last looked at */
     int16_t error;
     struct plog_range range;
-    uint64_t read_id;            /* EFFECT_READ under way; 0: none */
+    uint64_t read_id; /* EFFECT_READ under way; 0: none */
 };
 
 struct partition {
@@ -158,31 +159,32 @@ struct partition {
     const struct view_partition *view;
     struct plog *log;
     struct txn_producers *producers;
-    uint64_t replay_id;             /* its name in the replay memory */
-    int64_t replay_window_ms;       /* 0: not governed */
-    int64_t replay_blind_until_ms;  /* the memory could not be rebuilt in full: refuse until then */
-    int64_t noted_offset;           /* producer state is noted up to here */
+    uint64_t replay_id;            /* its name in the replay memory */
+    int64_t replay_window_ms;      /* 0: not governed */
+    int64_t replay_blind_until_ms; /* the memory could not be rebuilt in full: refuse until then */
+    int64_t noted_offset;          /* producer state is noted up to here */
     uint64_t since_note_bytes, note_after_bytes;
     struct produce_queue admission; /* first in, first out */
     struct produce_queue ack;       /* appended, or duplicates of what is */
     struct fetch_part *waiters;
-    struct delete_part *deletes;    /* DeleteRecords that wait for the journal */
-    bool moved;                     /* on the broker's list of partitions whose offsets moved */
+    struct delete_part *deletes; /* DeleteRecords that wait for the journal */
+    bool moved;                  /* on the broker's list of partitions whose offsets moved */
     struct partition *moved_next;
-    bool waits_room;                /* on the broker's list of partitions that wait for the store */
+    bool waits_room; /* on the broker's list of partitions that wait for the store */
     struct partition *room_next;
 };
 
 /* ---- Waiting for the catalogue ---- */
 
-/* One request to the catalogue on behalf of part `part` of a request row (or of the broker itself). */
+/* One request to the catalogue on behalf of part `part` of a request row (or of the broker itself).
+ */
 struct catalogue_wait {
     uint64_t id;
     uint64_t row_id; /* 0: the broker's own */
     uint32_t part;
     struct request_row *row; /* NULL: the row is gone */
     void (*done)(struct broker *b, struct request_row *row, uint32_t part, const struct result *r);
-    uint64_t version;    /* the result waits for the view to reach it */
+    uint64_t version; /* the result waits for the view to reach it */
     struct result *result;
     struct catalogue_wait *next; /* list of those that wait for a view */
 };
@@ -198,41 +200,41 @@ struct broker {
     struct effects *fx; /* of the running step */
 
     struct idmap conns;
-    struct idmap rows;       /* active requests by id */
+    struct idmap rows; /* active requests by id */
     struct request_row *free_rows;
     size_t free_rows_n;
     uint64_t next_row_id;
     struct deadlines deadlines;
-    struct partition *moved;   /* within a step only */
+    struct partition *moved;                  /* within a step only */
     struct partition *room_first, *room_last; /* whose next batch waits for room in the store */
-    struct request_row *dirty; /* fetches to look at again before the step ends */
+    struct request_row *dirty;                /* fetches to look at again before the step ends */
 
     struct map topics_by_name; /* -> struct topic_row */
     struct map topics_by_id;
 
-    struct idmap judging;      /* job id -> struct produce_part, or JOB_ORPHAN */
+    struct idmap judging;                        /* job id -> struct produce_part, or JOB_ORPHAN */
     struct produce_part *pool_first, *pool_last; /* wait for room in the pool */
     uint64_t next_job_id;
 
-    struct idmap reads;        /* read id -> struct fetch_part */
+    struct idmap reads; /* read id -> struct fetch_part */
     uint64_t next_read_id;
 
-    struct idmap catalogue;    /* request id -> struct catalogue_wait */
+    struct idmap catalogue;            /* request id -> struct catalogue_wait */
     struct catalogue_wait *view_waits; /* answered, waiting for the view */
     uint64_t next_catalogue_id;
     uint64_t rng;
 
     struct txn_ids ids;
     struct request_row *ids_first, *ids_last; /* InitProducerId requests that wait for a block */
-    struct txn_replay *replay;     /* owned; one for all partitions */
+    struct txn_replay *replay;                /* owned; one for all partitions */
     uint64_t next_replay_id;
-    int64_t second_at_ms;          /* what is done once a second */
+    int64_t second_at_ms; /* what is done once a second */
     bool second_wakes;
     int64_t expire_at_ms;          /* when silent producers are looked for again */
     struct admit_scratch *scratch; /* for looking into stored batches; made when first needed */
-    struct disk_ops ops;     /* scratch of one step */
-    struct bytes out;        /* scratch: the response being encoded */
-    bool failed;             /* EFFECT_FATAL was given */
+    struct disk_ops ops;           /* scratch of one step */
+    struct bytes out;              /* scratch: the response being encoded */
+    bool failed;                   /* EFFECT_FATAL was given */
     uint64_t orphan_replicas;
     struct metrics metrics;
 };
@@ -245,8 +247,8 @@ void conn_request(struct broker *b, uint64_t id, struct buf *frame);
 void conn_close(struct broker *b, struct conn *c, const char *why); /* EFFECT_CLOSE, once */
 void conn_free_all(struct broker *b);
 
-/* Encodes `response` as the row's answer and sends it when its turn has come. The row may be freed by
- * this: do not touch it afterwards. */
+/* Encodes `response` as the row's answer and sends it when its turn has come. The row may be freed
+ * by this: do not touch it afterwards. */
 void row_answer(struct broker *b, struct request_row *row, const void *response);
 /* The same, already encoded: parts in the row's arena, with the length prefix. */
 void row_answer_parts(struct broker *b, struct request_row *row, struct send_part *part, size_t n,
@@ -282,13 +284,29 @@ bool topic_admin_refused(const struct broker *b, struct slice name, const char *
 
 void produce_admit(struct broker *b, struct produce_part *part, struct slice records);
 void produce_judged(struct broker *b, struct admit_job *job);
-void produce_moved(struct broker *b, struct partition *p);  /* the stable offset moved */
+void produce_moved(struct broker *b, struct partition *p); /* the stable offset moved */
 void produce_fail_all(struct broker *b, struct partition *p, int16_t error);
+/* The outcome of a part that stands in no queue any more; error 0: base_offset is set. */
+void produce_answer(struct broker *b, struct produce_part *part, int16_t error);
+void produce_refuse(struct broker *b, struct produce_part *part, int16_t error,
+                    const char *message);
 void produce_forget(struct partition *p);
-void produce_kick(struct broker *b, struct partition *p);   /* the head of the queue may go on */
-void produce_room(struct broker *b);                        /* the store may have room again */
+void produce_kick(struct broker *b, struct partition *p); /* the head of the queue may go on */
+void produce_room(struct broker *b);                      /* the store may have room again */
 /* Implemented by handle_produce.c: one part has its outcome. */
 void produce_part_answered(struct broker *b, struct produce_part *part);
+
+/* ---- refuse.c: refusals by verdict, in the answer and in the ledger ---- */
+
+/* The batch as a whole, before any record was looked at. */
+void produce_reject_batch(struct broker *b, struct produce_part *part, enum verdict_code code,
+                          int16_t error);
+/* The batch, naming each refused record. */
+void produce_refuse_records(struct broker *b, struct produce_part *part, int16_t error,
+                            const struct admit_refusal *refusal, size_t n);
+/* Settles a part whose topic this node does not know: 3, or 44 for one that was deleted. */
+void produce_explain_unknown(struct broker *b, struct produce_part *part, struct slice topic,
+                             int32_t partition);
 
 /* ---- sequence.c: idempotent producers (KIP-98, KIP-360) ---- */
 
@@ -372,14 +390,20 @@ void admin_expire(struct broker *b, struct request_row *row);
 /* ---- configs.c: Kafka's topic and broker settings, as they are described ---- */
 
 /* Values of DescribeConfigs. */
-enum config_type { CONFIG_BOOLEAN = 1, CONFIG_STRING = 2, CONFIG_INT = 3, CONFIG_LONG = 5, CONFIG_LIST = 7 };
+enum config_type {
+    CONFIG_BOOLEAN = 1,
+    CONFIG_STRING = 2,
+    CONFIG_INT = 3,
+    CONFIG_LONG = 5,
+    CONFIG_LIST = 7
+};
 enum config_source { CONFIG_OF_TOPIC = 1, CONFIG_STATIC_BROKER = 4, CONFIG_DEFAULT = 5 };
 
 struct config_entry {
     const char *name;
-    const char *value; /* in force */
+    const char *value;    /* in force */
     const char *fallback; /* when it is not set */
-    bool set;          /* set for this topic or node */
+    bool set;             /* set for this topic or node */
     bool read_only;
     enum config_type type;
     const char *broker_name; /* synonym, or NULL */
@@ -413,9 +437,6 @@ size_t nodes_alive(const struct broker *b, struct arena *a, struct node_address 
 
 /* Kafka's rule: 1 to 249 of a-z A-Z 0-9 . _ -, and neither "." nor "..". */
 bool topic_name_valid(struct slice name);
-/* Settles a part whose topic this node does not know: 3, or 44 for one that was deleted. */
-void produce_explain_unknown(struct broker *b, struct produce_part *part, struct slice topic,
-                             int32_t partition);
 
 /* Small helpers of the handlers. */
 static inline struct slice text_or_null(const char *s)

@@ -1,5 +1,5 @@
-/* The view as the broker works with it: a row for each topic, a row for each partition that this node
- * holds. Switching to another view touches only what differs. */
+/* The view as the broker works with it: a row for each topic, a row for each partition that this
+ * node holds. Switching to another view touches only what differs. */
 #include "broker/state.h"
 
 #include "base/log.h"
@@ -103,12 +103,12 @@ static void partition_apply(struct broker *b, struct partition *p)
 {
     const struct view_topic *t = p->topic->view;
     p->view = &t->partition[p->index];
-    plog_set_settings(p->log, &(struct plog_settings){
-                                  .retention_ms = t->retention_ms,
-                                  .retention_bytes = t->retention_bytes,
-                                  .segment_bytes = t->segment_bytes > 0 ? (uint64_t)t->segment_bytes
-                                                                        : 0,
-                              });
+    plog_set_settings(p->log,
+                      &(struct plog_settings){
+                          .retention_ms = t->retention_ms,
+                          .retention_bytes = t->retention_bytes,
+                          .segment_bytes = t->segment_bytes > 0 ? (uint64_t)t->segment_bytes : 0,
+                      });
     rebuild_replay(b, p);
 }
 
@@ -206,9 +206,9 @@ static void topics_remove_unseen(struct broker *b, size_t alive)
     }
 }
 
-/* Replicas found on the disk whose topic the view knows as deleted go away: the node died between the
- * view and the removal. Replicas of topics that the view does not know at all are left alone: the view
- * may be older than the disk, and data is never removed on a doubt. */
+/* Replicas found on the disk whose topic the view knows as deleted go away: the node died between
+ * the view and the removal. Replicas of topics that the view does not know at all are left alone:
+ * the view may be older than the disk, and data is never removed on a doubt. */
 static void topics_remove_deleted(struct broker *b)
 {
     b->orphan_replicas = 0;

@@ -55,7 +55,8 @@ static struct bytes make_frame(int32_t partition, int records_n)
     uint8_t value[100] = {0};
     wire_batch_builder_init(&bb, 0);
     for (int i = 0; i < records_n; i++)
-        wire_batch_builder_add(&bb, 1700000000000, SLICE_NULL, slice_of(value, sizeof value), NULL, 0);
+        wire_batch_builder_add(&bb, 1700000000000, SLICE_NULL, slice_of(value, sizeof value), NULL,
+                               0);
     wire_batch_builder_finish(&bb, &batch, NULL);
     wire_batch_builder_free(&bb);
     struct wire_produce_request req = wire_produce_request_default;
@@ -95,10 +96,15 @@ static const struct view *make_view(struct catalogue **c)
         q->name = SLICE_LIT("bench");
         q->partitions = PARTITIONS;
         q->replicas = 1;
-        q->node = (struct view_node){.id = 1, .kafka_host = SLICE_LIT("h"), .kafka_port = 1,
-                                     .admin_url = SLICE_LIT("http://h:2"), .rack = SLICE_LIT(""),
-                                     .role = SLICE_LIT("voter"), .state = SLICE_LIT("active"),
-                                     .broker_epoch = 1, .raft_id = 1};
+        q->node = (struct view_node){.id = 1,
+                                     .kafka_host = SLICE_LIT("h"),
+                                     .kafka_port = 1,
+                                     .admin_url = SLICE_LIT("http://h:2"),
+                                     .rack = SLICE_LIT(""),
+                                     .role = SLICE_LIT("voter"),
+                                     .state = SLICE_LIT("active"),
+                                     .broker_epoch = 1,
+                                     .raft_id = 1};
         facts.n = 0;
         catalogue_decide(*c, q, &facts, &r);
         if (facts.n)
@@ -124,21 +130,25 @@ int main(int argc, char **argv)
     struct catalogue *c;
     struct err err = {0};
     struct store_config store = store_config_default();
-    struct broker_config config = {.node_id = 1, .advertised_host = SLICE_LIT("h"),
-                                   .advertised_port = 1, .default_partitions = 1,
-                                   .max_request_bytes = 64 << 20, .fetch_max_bytes = 64 << 20,
-                                   .replay_memory_bytes = 1 << 20, .seed = 1};
+    struct broker_config config = {.node_id = 1,
+                                   .advertised_host = SLICE_LIT("h"),
+                                   .advertised_port = 1,
+                                   .default_partitions = 1,
+                                   .max_request_bytes = 64 << 20,
+                                   .fetch_max_bytes = 64 << 20,
+                                   .replay_memory_bytes = 1 << 20,
+                                   .seed = 1};
     store.segment_bytes = (uint64_t)1 << 30;
     if (broker_new(&s.b, &config, sim_disk_disk(sd), &store, 1700000000000, &err)) {
         fprintf(stderr, "%s\n", err.msg);
         return 1;
     }
     step(&s, &(struct event){.kind = EVENT_VIEW, .view = make_view(&c)});
-    step(&s, &(struct event){.kind = EVENT_SPACE, .free_bytes = (uint64_t)1 << 40,
-                             .watermark_bytes = 1 << 20});
+    step(&s, &(struct event){
+                 .kind = EVENT_SPACE, .free_bytes = (uint64_t)1 << 40, .watermark_bytes = 1 << 20});
     for (uint64_t i = 1; i <= CONNS; i++)
-        step(&s, &(struct event){.kind = EVENT_CONN_OPEN, .conn = i,
-                                 .peer = SLICE_LIT("127.0.0.1:1")});
+        step(&s,
+             &(struct event){.kind = EVENT_CONN_OPEN, .conn = i, .peer = SLICE_LIT("127.0.0.1:1")});
     drain(&s);
     struct bytes frame[PARTITIONS];
     for (int i = 0; i < PARTITIONS; i++)
@@ -146,7 +156,8 @@ int main(int argc, char **argv)
     double begin = now_s();
     for (int i = 0; i < requests_n; i++) {
         struct bytes *f = &frame[i % PARTITIONS];
-        step(&s, &(struct event){.kind = EVENT_REQUEST, .conn = 1 + (uint64_t)(i % CONNS),
+        step(&s, &(struct event){.kind = EVENT_REQUEST,
+                                 .conn = 1 + (uint64_t)(i % CONNS),
                                  .frame = buf_from(f->p + 4, f->n - 4)});
         if (i % CONNS == CONNS - 1)
             drain(&s);

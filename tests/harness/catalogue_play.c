@@ -1,10 +1,11 @@
 /* The catalogue of the world: the real one, with Raft replaced by nothing but delay. */
 #include "harness/inside.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 static void play_random(struct world *w, struct request *r)

@@ -2,11 +2,12 @@
 
 #include "base/check.h"
 
+#include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
-#include <sodium.h>
+
 #include <cmocka.h>
 
 void client_create_topic(struct world *w, uint64_t conn, const char *topic, int32_t partitions)
@@ -103,8 +104,7 @@ struct client_outcome client_produce(struct world *w, uint64_t conn, const char 
 {
     struct bytes batch = {0};
     client_batch(w, p, record, n, &batch);
-    struct client_outcome o =
-        client_produce_batch(w, conn, topic, partition, bytes_slice(&batch));
+    struct client_outcome o = client_produce_batch(w, conn, topic, partition, bytes_slice(&batch));
     bytes_free(&batch);
     return o;
 }
@@ -121,8 +121,7 @@ struct client_producer client_init_producer(struct world *w, uint64_t conn)
 {
     struct wire_init_producer_id_request req = wire_init_producer_id_request_default;
     req.transactional_id = SLICE_NULL;
-    struct wire_init_producer_id_response *r =
-        world_call(w, conn, WIRE_INIT_PRODUCER_ID, 4, &req);
+    struct wire_init_producer_id_response *r = world_call(w, conn, WIRE_INIT_PRODUCER_ID, 4, &req);
     assert_non_null(r);
     assert_int_equal(r->error_code, 0);
     return (struct client_producer){.id = r->producer_id, .epoch = r->producer_epoch};
@@ -175,8 +174,8 @@ static size_t client_unpack(struct world *w, struct slice records, int64_t from,
             int64_t offset = batch.base_offset + rec.offset_delta;
             if (offset < from || n == max)
                 continue;
-            out[n++] = (struct client_fetched){.offset = offset, .key = rec.key,
-                                               .value = rec.value};
+            out[n++] =
+                (struct client_fetched){.offset = offset, .key = rec.key, .value = rec.value};
         }
         assert_int_equal(more, 0);
         bytes_free(&scratch);

@@ -8,7 +8,7 @@
 #include "sign/sign.h"
 
 struct client_record {
-    const char *key;   /* NULL: null */
+    const char *key;    /* NULL: null */
     struct slice value; /* p == NULL: null */
     const struct wire_record_header *header;
     size_t headers_n;
@@ -16,7 +16,7 @@ struct client_record {
 };
 
 struct client_producer {
-    int64_t id;       /* -1: none */
+    int64_t id; /* -1: none */
     int16_t epoch;
     int32_t sequence; /* of the next batch's first record */
     int codec;
@@ -58,7 +58,7 @@ struct client_fetched {
 struct client_fetch {
     int64_t offset;
     int32_t max_wait_ms, min_bytes, max_bytes, partition_max_bytes; /* 0: 500, 1, 50 MiB, 1 MiB */
-    int32_t leader_epoch; /* -1: do not check */
+    int32_t leader_epoch;                                           /* -1: do not check */
 };
 struct wire_fetch_response *client_fetch(struct world *w, uint64_t conn, const char *topic,
                                          int32_t partition, const struct client_fetch *f);

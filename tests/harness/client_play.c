@@ -1,11 +1,12 @@
-/* The clients of the world: frames out, frames in, each answer matched to its request by its place in
- * the connection's order, which Kafka promises. */
+/* The clients of the world: frames out, frames in, each answer matched to its request by its place
+ * in the connection's order, which Kafka promises. */
 #include "harness/inside.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 enum { ANSWER_WAIT_MS = 60000 };
@@ -30,8 +31,8 @@ uint64_t world_connect(struct world *w)
     c->id = ++w->next_conn;
     c->open = true;
     snprintf(peer, sizeof peer, "127.0.0.1:%u", (unsigned)(40000 + c->id));
-    world_event(w, &(struct event){.kind = EVENT_CONN_OPEN, .conn = c->id,
-                                   .peer = slice_str(peer)});
+    world_event(w,
+                &(struct event){.kind = EVENT_CONN_OPEN, .conn = c->id, .peer = slice_str(peer)});
     return c->id;
 }
 
@@ -59,8 +60,8 @@ void world_send_bytes(struct world *w, uint64_t conn, struct slice frame)
     if (at <= c->arrives_us)
         at = c->arrives_us + 1;
     c->arrives_us = at;
-    item_push(w, (struct item){.kind = ITEM_REQUEST, .id = conn,
-                               .frame = buf_from(frame.p, frame.n)},
+    item_push(w,
+              (struct item){.kind = ITEM_REQUEST, .id = conn, .frame = buf_from(frame.p, frame.n)},
               at - w->now_us);
 }
 

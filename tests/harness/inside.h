@@ -10,13 +10,13 @@
 #include "base/mem.h"
 
 enum item_kind {
-    ITEM_DISK,      /* the disk does the next operation of one of its queues */
+    ITEM_DISK, /* the disk does the next operation of one of its queues */
     ITEM_JUDGE,
     ITEM_READ,
-    ITEM_DECIDE,    /* the catalogue takes a request */
-    ITEM_VIEW,      /* a view reaches the broker */
-    ITEM_RESULT,    /* a result reaches the broker */
-    ITEM_REQUEST,   /* a frame reaches the broker */
+    ITEM_DECIDE,  /* the catalogue takes a request */
+    ITEM_VIEW,    /* a view reaches the broker */
+    ITEM_RESULT,  /* a result reaches the broker */
+    ITEM_REQUEST, /* a frame reaches the broker */
     ITEM_CLOSED,
 };
 
@@ -24,7 +24,7 @@ struct item {
     int64_t at_us;
     uint64_t order;
     enum item_kind kind;
-    uint64_t id;      /* connection or read id */
+    uint64_t id; /* connection or read id */
     int status;
     struct admit_job *job;
     struct request *request;
@@ -46,14 +46,14 @@ struct answer {
 
 struct world_conn {
     uint64_t id;
-    bool open;   /* seen from the client */
+    bool open; /* seen from the client */
     char reason[256];
     struct answer *expected; /* requests in order; answers are matched by position */
     size_t expected_n, expected_cap;
-    size_t received;         /* of expected: answers that arrived */
-    size_t taken;            /* of those: handed to the test */
-    bool any;                /* answers are not matched */
-    int64_t arrives_us;      /* frames of one connection keep their order */
+    size_t received;    /* of expected: answers that arrived */
+    size_t taken;       /* of those: handed to the test */
+    bool any;           /* answers are not matched */
+    int64_t arrives_us; /* frames of one connection keep their order */
     struct slice last;
 };
 
@@ -94,7 +94,7 @@ struct world {
 };
 
 void item_push(struct world *w, struct item item, int64_t delay_us);
-void world_event(struct world *w, struct event *ev); /* one broker step, and its effects */
+void world_event(struct world *w, struct event *ev);       /* one broker step, and its effects */
 void world_note(struct world *w, const void *p, size_t n); /* into the hash */
 struct world_conn *world_conn_find(const struct world *w, uint64_t id);
 int64_t world_delay(struct world *w, int64_t least_us, int64_t most_us);

@@ -1,9 +1,10 @@
 #include "harness/inside.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 /* ---- randomness, time, order ---- */
@@ -217,7 +218,8 @@ static void world_play(struct world *w, struct item *item)
         break;
     case ITEM_JUDGE:
         admit_judge(item->job, w->scratch);
-        world_event(w, &(struct event){.kind = EVENT_JUDGED, .id = item->job->id, .job = item->job});
+        world_event(w,
+                    &(struct event){.kind = EVENT_JUDGED, .id = item->job->id, .job = item->job});
         break;
     case ITEM_READ:
         world_event(w, &(struct event){.kind = EVENT_READ_DONE, .id = item->id});
@@ -235,8 +237,8 @@ static void world_play(struct world *w, struct item *item)
         play_result(w, item->result);
         break;
     case ITEM_REQUEST:
-        world_event(w, &(struct event){.kind = EVENT_REQUEST, .conn = item->id,
-                                       .frame = item->frame});
+        world_event(w,
+                    &(struct event){.kind = EVENT_REQUEST, .conn = item->id, .frame = item->frame});
         break;
     case ITEM_CLOSED:
         world_event(w, &(struct event){.kind = EVENT_CONN_CLOSED, .conn = item->id});
@@ -427,7 +429,8 @@ void world_set_space(struct world *w, uint64_t free_bytes, uint64_t watermark_by
 {
     w->free_bytes = free_bytes;
     w->watermark_bytes = watermark_bytes;
-    world_event(w, &(struct event){.kind = EVENT_SPACE, .free_bytes = free_bytes,
+    world_event(w, &(struct event){.kind = EVENT_SPACE,
+                                   .free_bytes = free_bytes,
                                    .watermark_bytes = watermark_bytes});
 }
 

@@ -1,6 +1,7 @@
-/* A deterministic world around one broker: clock, disk, verify pool, catalogue and clients are played
- * from a seed; the same seed gives the same history (world_hash). Between any two events the broker's
- * invariants are checked. A crash keeps what the disk has synced. docs/internals/harness.md.
+/* A deterministic world around one broker: clock, disk, verify pool, catalogue and clients are
+ * played from a seed; the same seed gives the same history (world_hash). Between any two events the
+ * broker's invariants are checked. A crash keeps what the disk has synced.
+ * docs/internals/harness.md.
  *
  *   struct world *w = world_new(&(struct world_options){.seed = 1});
  *   world_apply(w, "[{\"kind\": \"Topic\", ...}]");
@@ -25,20 +26,21 @@ struct sim_disk;
 
 struct world_options {
     uint64_t seed;
-    bool governance_off;       /* for the whole cluster */
+    bool governance_off; /* for the whole cluster */
     bool auto_create;
-    uint64_t segment_bytes;    /* 0: 256 KiB */
+    uint64_t segment_bytes;       /* 0: 256 KiB */
     uint64_t replay_memory_bytes; /* 0: 1 MiB */
-    int64_t sync_us;           /* 0: 200 to 2,000; else about this */
-    bool quiet_pool;           /* the pool answers in order and at once */
-    bool unchecked;            /* the invariants are not checked after each step: they cost as much
-                                * as there is pending */
+    int64_t sync_us;              /* 0: 200 to 2,000; else about this */
+    bool quiet_pool;              /* the pool answers in order and at once */
+    bool unchecked; /* the invariants are not checked after each step: they cost as much
+                     * as there is pending */
 };
 
 struct world *world_new(const struct world_options *options);
 void world_free(struct world *w);
 
-/* Plays the next event; false when nothing is left to happen before the clock would pass `until`. */
+/* Plays the next event; false when nothing is left to happen before the clock would pass `until`.
+ */
 bool world_step(struct world *w);
 void world_run_ms(struct world *w, int64_t ms);
 int64_t world_now_ms(const struct world *w);
@@ -89,8 +91,8 @@ void *world_call_bytes(struct world *w, uint64_t conn, int16_t api, int16_t vers
                        int32_t correlation_id, struct slice frame);
 /* Answers on this connection are not matched with requests any more: it sends nonsense. */
 void world_expect_any(struct world *w, uint64_t conn);
-/* Waits for the answer to the oldest unanswered request (at most 60 s of the world's time). NULL: the
- * connection was closed. The decoded body lives until world_forget or the end. */
+/* Waits for the answer to the oldest unanswered request (at most 60 s of the world's time). NULL:
+ * the connection was closed. The decoded body lives until world_forget or the end. */
 void *world_receive(struct world *w, uint64_t conn);
 /* The answer if it is there already. */
 void *world_poll(struct world *w, uint64_t conn);

@@ -1,5 +1,5 @@
-/* The stages of admission by themselves: what a batch as a whole must be, what the pool says about its
- * records, and the walk over stored batches. The broker's own tests see them in their place. */
+/* The stages of admission by themselves: what a batch as a whole must be, what the pool says about
+ * its records, and the walk over stored batches. The broker's own tests see them in their place. */
 #include "../broker/governed.h"
 
 static struct bytes make_batch(struct world *w, int codec, const struct client_record *r, size_t n)
@@ -84,8 +84,8 @@ static void test_errors_of_a_whole_batch(void **state)
     static struct wire_record_header many[ADMIT_HEADERS_MAX + 1];
     for (size_t i = 0; i <= ADMIT_HEADERS_MAX; i++)
         many[i] = (struct wire_record_header){SLICE_LIT("h"), SLICE_NULL};
-    r[0] = (struct client_record){.key = "k", .value = SLICE_LIT("v"), .header = many,
-                                  .headers_n = ADMIT_HEADERS_MAX + 1};
+    r[0] = (struct client_record){
+        .key = "k", .value = SLICE_LIT("v"), .header = many, .headers_n = ADMIT_HEADERS_MAX + 1};
     b = make_batch(s.w, 0, r, 1);
     job = judge(&s, NOTES, bytes_slice(&b));
     assert_int_equal(job->error, WIRE_E_INVALID_RECORD);

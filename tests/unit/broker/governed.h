@@ -7,15 +7,16 @@
 #include "base/codec.h"
 #include "base/mem.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #define ORDERS "shop.orders"
-#define NOTES "shop.notes" /* unsigned; "anonymous" may write */
+#define NOTES  "shop.notes" /* unsigned; "anonymous" may write */
 
 struct shop {
     struct world *w;

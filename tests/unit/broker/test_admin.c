@@ -1,17 +1,18 @@
 /* The admin APIs of topics without contract. */
 #include "harness/client.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static struct world *open_world(uint64_t seed)
 {
-    return world_new(&(struct world_options){.seed = seed, .governance_off = true,
-                                             .auto_create = true});
+    return world_new(
+        &(struct world_options){.seed = seed, .governance_off = true, .auto_create = true});
 }
 
 static struct wire_metadata_response *metadata(struct world *w, uint64_t c, const char *topic,
@@ -380,10 +381,10 @@ static void test_describe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_metadata),       cmocka_unit_test(test_auto_creation),
-        cmocka_unit_test(test_create_topics),  cmocka_unit_test(test_delete_topics),
+        cmocka_unit_test(test_metadata),          cmocka_unit_test(test_auto_creation),
+        cmocka_unit_test(test_create_topics),     cmocka_unit_test(test_delete_topics),
         cmocka_unit_test(test_create_partitions), cmocka_unit_test(test_configs),
-        cmocka_unit_test(test_delete_records), cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_delete_records),    cmocka_unit_test(test_describe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

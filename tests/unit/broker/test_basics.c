@@ -1,17 +1,18 @@
 /* Topics without contract: what any Kafka client does first. */
 #include "harness/client.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static struct world *open_world(uint64_t seed)
 {
-    return world_new(&(struct world_options){.seed = seed, .governance_off = true,
-                                             .auto_create = true});
+    return world_new(
+        &(struct world_options){.seed = seed, .governance_off = true, .auto_create = true});
 }
 
 static void test_api_versions(void **state)

@@ -1,4 +1,5 @@
-/* Crashes and disk faults: what was acknowledged is there, once, in its place; whatever the seed. */
+/* Crashes and disk faults: what was acknowledged is there, once, in its place; whatever the seed.
+ */
 #include "governed.h"
 
 #include "harness/sim_disk.h"
@@ -10,9 +11,9 @@ struct writer {
     struct client_producer producer;
     uint64_t conn;
     int32_t partition;
-    int next;     /* number of the next new value */
-    int acked;    /* values below are acknowledged */
-    int sent;     /* values below are under way on this connection */
+    int next;                   /* number of the next new value */
+    int acked;                  /* values below are acknowledged */
+    int sent;                   /* values below are under way on this connection */
     int64_t offset[VALUES_MAX]; /* of acknowledged values */
 };
 
@@ -34,8 +35,8 @@ static struct history history_open(uint64_t seed)
     uint64_t c = world_connect(h.w);
     client_create_topic(h.w, c, "t", PARTITIONS);
     for (int i = 0; i < WRITERS; i++) {
-        h.writer[i] = (struct writer){.producer = client_init_producer(h.w, c),
-                                      .partition = i % PARTITIONS};
+        h.writer[i] =
+            (struct writer){.producer = client_init_producer(h.w, c), .partition = i % PARTITIONS};
         h.writer[i].producer.codec = (int)world_random(h.w, WIRE_CODECS_N);
         writer_connect(&h, &h.writer[i]);
     }
@@ -95,8 +96,8 @@ static void history_restart(struct history *h)
         writer_connect(h, &h->writer[i]);
 }
 
-/* Every partition is read whole: acknowledged values stand at their offsets, no value stands twice, and
- * the values of a writer are in order without a gap. */
+/* Every partition is read whole: acknowledged values stand at their offsets, no value stands twice,
+ * and the values of a writer are in order without a gap. */
 static void history_check(struct history *h)
 {
     static struct client_fetched got[WRITERS * VALUES_MAX];
@@ -154,8 +155,8 @@ static void test_acknowledged_is_never_lost(void **state)
     }
 }
 
-/* A write or a sync of the journal fails once: the process must end, and acknowledged nothing that is
- * not there afterwards. */
+/* A write or a sync of the journal fails once: the process must end, and acknowledged nothing that
+ * is not there afterwards. */
 static void test_failed_journal_ends_the_process(void **state)
 {
     (void)state;
@@ -199,6 +200,35 @@ static void test_disk_full_and_resume(void **state)
     assert_int_equal(client_read_all(w, c, "t", 0, 0, got, 4), 1); /* reading goes on */
     world_set_space(w, (uint64_t)1 << 30, 1 << 20);
     assert_int_equal(client_produce_text(w, c, "t", 0, "after").base_offset, 1);
+    world_free(w);
+}
+
+/* More than the journal takes at once waits for the disk instead of being refused, and keeps its
+ * order; what can never fit is refused for good. */
+static void test_burst_waits_for_room(void **state)
+{
+    (void)state;
+    struct world *w =
+        world_new(&(struct world_options){.seed = 8, .governance_off = true, .sync_us = 20000});
+    uint64_t c = world_connect(w);
+    static char big[300000];
+    client_create_topic(w, c, "t", 1);
+    memset(big, 'x', sizeof big);
+    struct client_producer none = CLIENT_PRODUCER_NONE;
+    for (int i = 0; i < 40; i++) {
+        struct client_record r = {.value = slice_of(big, 30000)};
+        struct bytes batch = {0};
+        client_batch(w, &none, &r, 1, &batch);
+        client_send_batch(w, c, "t", 0, bytes_slice(&batch), i % 2 ? -1 : 1, 9);
+        bytes_free(&batch);
+    }
+    for (int i = 0; i < 40; i++) {
+        struct client_outcome o = client_outcome(world_receive(w, c));
+        assert_int_equal(o.error, 0);
+        assert_int_equal(o.base_offset, i);
+    }
+    struct client_record r = {.value = slice_of(big, sizeof big)};
+    assert_int_equal(client_produce(w, c, "t", 0, &none, &r, 1).error, WIRE_E_MESSAGE_TOO_LARGE);
     world_free(w);
 }
 
@@ -296,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_acknowledged_is_never_lost),
         cmocka_unit_test(test_failed_journal_ends_the_process),
         cmocka_unit_test(test_disk_full_and_resume),
+        cmocka_unit_test(test_burst_waits_for_room),
         cmocka_unit_test(test_enospc),
         cmocka_unit_test(test_damage_is_not_served),
         cmocka_unit_test(test_same_seed_same_history),

@@ -1,11 +1,12 @@
 /* Fetch: long polling, sizes, errors, and the order of answers on one connection. */
 #include "harness/client.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static struct world *open_world(uint64_t seed)

@@ -121,9 +121,9 @@ static void test_batch_is_all_or_nothing(void **state)
         struct wire_record_header header[10][1];
         p.codec = codec;
         for (int i = 0; i < 10; i++)
-            r[i] = shop_record(&s, i == 3 || i == 7 ? "{\"id\":1,\"total\":1}"
-                                                    : "{\"id\":\"a\",\"total\":1}",
-                               header[i]);
+            r[i] = shop_record(
+                &s, i == 3 || i == 7 ? "{\"id\":1,\"total\":1}" : "{\"id\":\"a\",\"total\":1}",
+                header[i]);
         struct client_outcome o = client_produce(s.w, s.conn, ORDERS, 0, &p, r, 10);
         assert_int_equal(o.error, WIRE_E_INVALID_RECORD);
         assert_int_equal(o.record_errors_n, 2);
@@ -169,8 +169,8 @@ static void test_principal_without_grant(void **state)
     bytes_free(&key);
     struct client_producer none = CLIENT_PRODUCER_NONE;
     struct wire_record_header trace = {SLICE_LIT("traceparent"), SLICE_LIT("x")};
-    struct client_record r = {.key = "k", .value = SLICE_LIT("n"), .header = &trace,
-                              .headers_n = 1};
+    struct client_record r = {
+        .key = "k", .value = SLICE_LIT("n"), .header = &trace, .headers_n = 1};
     assert_int_equal(client_produce(s.w, s.conn, NOTES, 0, &none, &r, 1).error,
                      WIRE_E_TOPIC_AUTHORIZATION_FAILED);
     assert_int_equal(shop_last_code(&s), VERDICT_WRITE_NOT_GRANTED);
@@ -224,8 +224,7 @@ static void test_admin_writes_name_the_command(void **state)
     assert_non_null(strstr(text, "writ delete topic"));
 
     struct wire_create_partitions_request cp = wire_create_partitions_request_default;
-    struct wire_create_partitions_request_topic cpt =
-        wire_create_partitions_request_topic_default;
+    struct wire_create_partitions_request_topic cpt = wire_create_partitions_request_topic_default;
     cpt.name = SLICE_LIT(ORDERS);
     cpt.count = 9;
     cpt.assignments_n = -1;

@@ -148,7 +148,8 @@ static void test_batches_that_break_the_format(void **state)
     struct world *w = open_world(2, &c);
     for (size_t i = 0; i < sizeof spoils / sizeof spoils[0]; i++) {
         struct client_producer none = CLIENT_PRODUCER_NONE;
-        struct client_record r[3] = {{.value = SLICE_LIT("x")}, {.value = SLICE_LIT("y")},
+        struct client_record r[3] = {{.value = SLICE_LIT("x")},
+                                     {.value = SLICE_LIT("y")},
                                      {.value = SLICE_LIT("zzzzzzzzzzzzzzz")}};
         struct bytes batch = {0};
         client_batch(w, &none, r, 3, &batch);
@@ -207,8 +208,8 @@ static void test_random_frames(void **state)
     for (int i = 0; i < 3000; i++) {
         uint64_t c = world_connect(w);
         const struct wire_api *api = &wire_api[world_random(w, wire_apis_n)];
-        int16_t version =
-            (int16_t)(api->first + (int16_t)world_random(w, (uint64_t)(api->last - api->first + 1)));
+        int16_t version = (int16_t)(api->first + (int16_t)world_random(
+                                                     w, (uint64_t)(api->last - api->first + 1)));
         struct bytes f = {0};
         bytes_add_be16(&f, (uint16_t)api->key);
         bytes_add_be16(&f, (uint16_t)version);
@@ -264,8 +265,8 @@ static void test_giant_metadata(void **state)
 static void test_too_many_requests_without_an_answer(void **state)
 {
     (void)state;
-    struct world *w = world_new(
-        &(struct world_options){.seed = 6, .governance_off = true, .unchecked = true});
+    struct world *w =
+        world_new(&(struct world_options){.seed = 6, .governance_off = true, .unchecked = true});
     uint64_t honest = world_connect(w), c = world_connect(w);
     client_create_topic(w, honest, "t", 1);
     struct wire_fetch_request req = wire_fetch_request_default;

@@ -136,12 +136,13 @@ static void test_memory_survives_restarts(void **state)
     }
 }
 
-/* The retry comes while the first one still waits for the disk: both are answered, once it is safe. */
+/* The retry comes while the first one still waits for the disk: both are answered, once it is safe.
+ */
 static void test_duplicate_waits_for_the_disk(void **state)
 {
     (void)state;
-    struct world *w = world_new(
-        &(struct world_options){.seed = 30, .governance_off = true, .sync_us = 50000});
+    struct world *w =
+        world_new(&(struct world_options){.seed = 30, .governance_off = true, .sync_us = 50000});
     uint64_t c = world_connect(w), d = world_connect(w);
     client_create_topic(w, c, "t", 1);
     struct client_producer p = client_init_producer(w, c);
@@ -163,8 +164,8 @@ static void test_duplicate_waits_for_the_disk(void **state)
     world_free(w);
 }
 
-/* Pipelined batches of which the second is refused: the first is stored, the third is out of order, and
- * the sequence that the refused one had is still free. */
+/* Pipelined batches of which the second is refused: the first is stored, the third is out of order,
+ * and the sequence that the refused one had is still free. */
 static void test_refused_batch_leaves_the_sequence(void **state)
 {
     (void)state;
@@ -191,8 +192,8 @@ static void test_refused_batch_leaves_the_sequence(void **state)
     world_free(s.w);
 }
 
-/* An idempotent retry of a signed record is answered from memory: also when its signature has expired
- * and its key is revoked by now. */
+/* An idempotent retry of a signed record is answered from memory: also when its signature has
+ * expired and its key is revoked by now. */
 static void test_retry_is_not_judged(void **state)
 {
     (void)state;
@@ -202,11 +203,9 @@ static void test_retry_is_not_judged(void **state)
     struct client_record r = shop_record(&s, "{\"id\":\"a\",\"total\":1}", header);
     struct bytes batch = {0};
     client_batch(s.w, &p, &r, 1, &batch);
-    assert_int_equal(
-        client_produce_batch(s.w, s.conn, ORDERS, 0, bytes_slice(&batch)).error, 0);
+    assert_int_equal(client_produce_batch(s.w, s.conn, ORDERS, 0, bytes_slice(&batch)).error, 0);
     world_sleep_ms(s.w, 600000);
-    struct client_outcome o =
-        client_produce_batch(s.w, s.conn, ORDERS, 0, bytes_slice(&batch));
+    struct client_outcome o = client_produce_batch(s.w, s.conn, ORDERS, 0, bytes_slice(&batch));
     assert_int_equal(o.error, 0);
     assert_int_equal(o.base_offset, 0);
     assert_int_equal(client_list_offset(s.w, s.conn, ORDERS, 0, -1), 1);

@@ -1,4 +1,5 @@
-/* The small tables of the broker against the obvious way to do the same; and the text of metrics. */
+/* The small tables of the broker against the obvious way to do the same; and the text of metrics.
+ */
 #include "broker/deadline.h"
 #include "broker/idmap.h"
 #include "broker/metrics.h"
@@ -105,7 +106,8 @@ static void test_metrics_text(void **state)
     struct bytes out = {0};
     broker_metrics(world_broker(s.w), &out);
     const char *text = bytes_cstr(&out);
-    assert_non_null(strstr(text, "writ_verdicts_total{topic=\"" ORDERS "\",code=\"accepted\"} 1\n"));
+    assert_non_null(
+        strstr(text, "writ_verdicts_total{topic=\"" ORDERS "\",code=\"accepted\"} 1\n"));
     assert_non_null(
         strstr(text, "writ_verdicts_total{topic=\"" ORDERS "\",code=\"payload.invalid\"} 1\n"));
     assert_non_null(strstr(text, "writ_kafka_requests_total{api=\"Produce\"} 2\n"));

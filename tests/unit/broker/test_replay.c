@@ -109,8 +109,8 @@ static void test_memory_survives_restarts(void **state)
 static void test_retry_in_flight(void **state)
 {
     (void)state;
-    struct shop s = shop_open(&(struct world_options){.seed = 3, .sync_us = 100000,
-                                                      .quiet_pool = true});
+    struct shop s =
+        shop_open(&(struct world_options){.seed = 3, .sync_us = 100000, .quiet_pool = true});
     uint64_t other = world_connect(s.w);
     struct wire_record_header header[1];
     struct client_record r = shop_record(&s, good, header);
@@ -130,7 +130,8 @@ static void test_retry_in_flight(void **state)
     world_free(s.w);
 }
 
-/* When the memory is full, writes get a retriable error; nothing is forgotten early; and it passes. */
+/* When the memory is full, writes get a retriable error; nothing is forgotten early; and it passes.
+ */
 static void test_full_memory(void **state)
 {
     (void)state;

@@ -27,7 +27,8 @@ static void test_a_name_space_becomes_governed(void **state)
 {
     (void)state;
     struct shop s = shop_open_seed(1);
-    apply(&s, "[{\"kind\":\"Policy\",\"name\":\"play\",\"prefix\":\"play.\",\"governance\":\"off\"}]");
+    apply(&s,
+          "[{\"kind\":\"Policy\",\"name\":\"play\",\"prefix\":\"play.\",\"governance\":\"off\"}]");
     client_create_topic(s.w, s.conn, "play.a", 1);
     client_create_topic(s.w, s.conn, "play.b", 1);
     assert_int_equal(client_produce_text(s.w, s.conn, "play.a", 0, "x").error, 0);
@@ -56,8 +57,8 @@ static void test_a_name_space_becomes_governed(void **state)
     world_free(s.w);
 }
 
-/* The topic is removed while batches of it are in the pool, in the queue or at the disk: every one is
- * answered, and a new topic of the same name begins anew. */
+/* The topic is removed while batches of it are in the pool, in the queue or at the disk: every one
+ * is answered, and a new topic of the same name begins anew. */
 static void test_removal_under_load(void **state)
 {
     (void)state;
