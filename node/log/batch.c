@@ -46,7 +46,8 @@ static bool find_record(const struct wire_batch *b, struct slice records, int64_
     struct wire_record r;
     wire_record_iter_init(&it, records, b, false);
     while (wire_record_next(&it, &r, NULL) == 1) {
-        int64_t time = b->base_timestamp + r.timestamp_delta;
+        /* Wraps for hostile times, as readers' arithmetic does. */
+        int64_t time = (int64_t)((uint64_t)b->base_timestamp + (uint64_t)r.timestamp_delta);
         if (time >= ms && b->base_offset + r.offset_delta >= from) {
             *offset = b->base_offset + r.offset_delta;
             *timestamp_ms = time;

@@ -134,7 +134,7 @@ bool log_checkpoint_due(const struct store *s, int64_t now_ms)
 {
     const struct log_checkpoint *c = &s->checkpoint;
     uint64_t used = log_journal_used(s);
-    if (c->step != CHECKPOINT_NONE || s->rows_failed || s->failed || now_ms < c->again_ms) {
+    if (c->step != CHECKPOINT_NONE || s->rows_failed || s->failed) {
         return false;
     }
     return used > s->config.journal_total_bytes / 4 ||
@@ -261,7 +261,6 @@ static void issue_image(struct store *s, struct disk_ops *ops)
 
 void log_checkpoint_step(struct store *s, int64_t now_ms, struct disk_ops *ops)
 {
-    (void)now_ms;
     struct log_checkpoint *c = &s->checkpoint;
     if (c->step == CHECKPOINT_WAIT && s->journal.synced_lsn >= c->lsn &&
         (!s->file_first || s->file_first->serial >= c->rows_below)) {
@@ -275,7 +274,7 @@ void log_checkpoint_step(struct store *s, int64_t now_ms, struct disk_ops *ops)
             c->items_done++;
         }
     }
-    if (c->items_done == c->items_n) {
+    if (c->items_done == c->items_n && now_ms >= c->again_ms) {
         issue_image(s, ops);
     }
 }
@@ -296,36 +295,16 @@ void log_checkpoint_synced(struct store *s, const struct log_row *r, int status)
     }
 }
 
-void log_checkpoint_abort(struct store *s, int64_t now_ms)
-{
-    struct log_checkpoint *c = &s->checkpoint;
-    /* What was synced for it stays synced, but the next one must not rely on that: it syncs again.
-     */
-    for (size_t i = 0; i < c->items_n; i++) {
-        const struct log_sync_item *item = &c->item[i];
-        struct plog *p = item->kind == ITEM_TOPICS ? NULL : log_plog_by_no(s, item->plog_no);
-        struct log_segment *g = p ? log_segment_find(p, item->segment) : NULL;
-        if (item->kind == ITEM_TOPICS) {
-            s->topics_dirty = true;
-        } else if (g) {
-            g->dirty = p->dirty = true;
-        } else if (p && item->kind == ITEM_DIR) {
-            log_active(p)->new_file = log_active(p)->dirty = p->dirty = true;
-        }
-    }
-    buf_unref(c->image);
-    c->image = NULL;
-    c->step = CHECKPOINT_NONE;
-    c->again_ms = now_ms + LOG_RETRY_MS;
-}
-
 void log_checkpoint_written(struct store *s, int status, int64_t now_ms, struct disk_ops *ops)
 {
     struct log_checkpoint *c = &s->checkpoint;
     if (status == -ENOSPC || status == -EDQUOT) {
-        /* The whole file is written again, so a failed sync of it hides nothing. */
+        /* What was synced for it stays synced, and the whole file is written again, so a failed
+         * sync of it hides nothing. The image must not be given up: when the ring is full, only
+         * this checkpoint can make room. */
         log_event(LOG_WARN, "log", "no space for a checkpoint", LOG_I("errno", -status));
-        log_checkpoint_abort(s, now_ms);
+        c->step = CHECKPOINT_SYNC;
+        c->again_ms = now_ms + LOG_RETRY_MS;
         return;
     }
     if (status) {

@@ -212,7 +212,7 @@ struct log_checkpoint {
     struct buf *image;          /* encoded */
     struct log_sync_item *item; /* owned */
     size_t items_n, items_cap, items_issued, items_done;
-    int64_t again_ms;
+    int64_t again_ms; /* not to be written before */
 };
 
 struct log_loaded {
@@ -358,7 +358,6 @@ void log_checkpoint_begin(struct store *s, uint64_t lsn);
 void log_checkpoint_step(struct store *s, int64_t now_ms, struct disk_ops *ops);
 void log_checkpoint_synced(struct store *s, const struct log_row *r, int status);
 void log_checkpoint_written(struct store *s, int status, int64_t now_ms, struct disk_ops *ops);
-void log_checkpoint_abort(struct store *s, int64_t now_ms);
 
 /* ---- done.c ---- */
 void log_store_fail(struct store *s, const char *what, int status);

@@ -417,12 +417,15 @@ int txn_decode(struct txn_producers *t, struct slice in, struct err *err)
             return malformed(err);
         }
         struct producer *p = make(t, id, last_ms);
+        int64_t before = -1;
         for (uint16_t k = 0; k < batches; k++, at += NOTE_BATCH_BYTES) {
             struct txn_batch b = {id, epoch, (int32_t)be32_get(at), (int32_t)be32_get(at + 4)};
-            if (b.base_sequence < 0 || b.records_n <= 0) {
+            int64_t base_offset = (int64_t)be64_get(at + 8);
+            if (b.base_sequence < 0 || b.records_n <= 0 || base_offset <= before) {
                 return malformed(err);
             }
-            store(t, p, &b, (int64_t)be64_get(at + 8), (int64_t)be64_get(at + 16), last_ms);
+            before = base_offset;
+            store(t, p, &b, base_offset, (int64_t)be64_get(at + 16), last_ms);
         }
     }
     return at == end ? 0 : malformed(err);
