@@ -1,7 +1,9 @@
 /* rdkafka_refusal HOST:PORT TOPIC KEY TRACE VALUES SIGNATURES (see tests/system/refusal.sh): what
- * an application with librdkafka sees of a refused batch. From 2.4 on the bad record carries the
- * broker's words and the others say that they were refused for another's sake (KIP-467); before,
- * all carry error 87. No version tries again. */
+ * an application with librdkafka sees of a refused batch. From 2.4 on the bad records carry error
+ * 87 and the others say that they were refused for another's sake (KIP-467); before, all carry
+ * error 87. No version tries again. The broker's words are not compared: 2.15.1 hands out a pointer
+ * into a response that is freed already (rd_kafka_message_produce_errstr); the test `refusal` reads
+ * them off the wire. */
 #include "../system/signed_lines.h"
 
 #include <librdkafka/rdkafka.h>
@@ -27,16 +29,12 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 {
     int index = (int)(intptr_t)m->_private % ROUND;
     int tells = rd_kafka_version() >= 0x02040000;
-    const char *text = rd_kafka_message_errstr(m);
     (void)rk;
     (void)opaque;
     seen++;
     if (index == BAD_RULE || index == BAD_JSON) {
-        const char *want = index == BAD_RULE ? "payload.invalid at /total" : "payload.malformed";
         if (m->err != RD_KAFKA_RESP_ERR_INVALID_RECORD)
             fail("record %d: %s", index, rd_kafka_err2name(m->err));
-        if (tells && !strstr(text, want))
-            fail("record %d says \"%s\", not \"%s\"", index, text, want);
         *(index == BAD_RULE ? &bad_rule : &bad_json) += 1;
     } else if (tells && strcmp(rd_kafka_err2name(m->err), "_INVALID_DIFFERENT_RECORD") != 0) {
         fail("record %d of a refused batch: %s", index, rd_kafka_err2name(m->err));

@@ -145,6 +145,7 @@ static const struct {
     {"bad-batches", case_bad_batches},
     {"bombs", case_bombs},
     {"pipelining", case_pipelining},
+    {"burst", case_burst},
     {"many-connections", case_many_connections},
     {"never-reading", case_never_reading},
     {"giant-requests", case_giant_requests},

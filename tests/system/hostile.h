@@ -45,5 +45,6 @@ void case_giant_requests(struct hostile *h);
 void case_never_reading(struct hostile *h);
 void case_many_connections(struct hostile *h);
 void case_pipelining(struct hostile *h);
+void case_burst(struct hostile *h);
 
 #endif

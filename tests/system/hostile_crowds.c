@@ -245,3 +245,52 @@ void case_pipelining(struct hostile *h)
     kafka_close(c);
     bytes_free(&out);
 }
+
+/* Fifty megabytes of batches before the first answer is read, more than the node keeps before its
+ * journal: they wait, none is refused, and they are stored in the order in which they were sent. */
+void case_burst(struct hostile *h)
+{
+    enum { N = 120, VALUE_BYTES = 450000 };
+    struct kafka_client *c = hostile_connect(h);
+    struct bytes batch = {0};
+    struct wire_batch_builder bb;
+    struct err e = {0};
+    uint8_t *value = mem_zalloc(1, VALUE_BYTES);
+    struct wire_produce_request_partition p = wire_produce_request_partition_default;
+    struct wire_produce_request_topic t = wire_produce_request_topic_default;
+    struct wire_produce_request r = wire_produce_request_default;
+    void *response;
+    int64_t last = -1;
+    int sent = 0;
+    wire_batch_builder_init(&bb, WIRE_CODEC_NONE);
+    wire_batch_builder_add(&bb, (int64_t)time(NULL) * 1000, SLICE_NULL,
+                           slice_of(value, VALUE_BYTES), NULL, 0);
+    wire_batch_builder_finish(&bb, &batch, &e);
+    p.records = bytes_slice(&batch);
+    t.name = slice_str(h->topic);
+    t.partition_data = &p;
+    t.partition_data_n = 1;
+    r.acks = -1;
+    r.topic_data = &t;
+    r.topic_data_n = 1;
+    kafka_set_timeout(c, 20000);
+    while (sent < N && kafka_send(c, WIRE_PRODUCE, 7, &r, &e) == 0)
+        sent++;
+    expect(h, sent == N, "only %d of %d batches could be sent: %s", sent, N, e.msg);
+    for (int i = 0; i < sent; i++) {
+        if (!expect(h, kafka_receive(c, WIRE_PRODUCE, 7, &response, &e) == 0, "answer %d: %s", i,
+                    e.msg))
+            break;
+        const struct wire_produce_response *out = response;
+        const struct wire_produce_response_partition *one = out->responses[0].partition_responses;
+        if (!expect(h, one->error_code == 0 && one->base_offset > last,
+                    "batch %d: %s, offset %lld after %lld", i, wire_error_name(one->error_code),
+                    (long long)one->base_offset, (long long)last))
+            break;
+        last = one->base_offset;
+    }
+    kafka_close(c);
+    wire_batch_builder_free(&bb);
+    bytes_free(&batch);
+    mem_free(value);
+}
