@@ -12,6 +12,7 @@ struct out_part {
         uint64_t position;
     };
     size_t n;
+    uint64_t warm_to; /* of a file range: up to here it was in the page cache just now */
 };
 
 struct conn {
@@ -26,6 +27,7 @@ struct conn {
     bool held;                 /* not read from: unanswered requests, queued answers, its turn */
     bool blocked;              /* the socket took less than there is */
     bool closing;              /* close when the queue is empty */
+    bool warming;              /* a cold range is being read in; nothing is sent until it is there */
     bool draining;             /* our side is shut; input is thrown away until the peer closes */
     bool dead;                 /* poll handle is closing; only memory is left */
     bool dirty;                /* on the net's list for the next turn */

@@ -94,10 +94,40 @@ static ssize_t send_bytes(struct conn *c, size_t *asked)
     return sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL | more);
 }
 
+/* Whether a part of a file can be sent without waiting for the disk: looks at single bytes with
+ * RWF_NOWAIT. What cannot be known (a file system without it) counts as there. */
+static bool resident(int fd, uint64_t position, size_t n)
+{
+    for (size_t i = 0; i < n; i += NET_WARM_STRIDE_BYTES) {
+        uint8_t byte;
+        struct iovec iov = {&byte, 1};
+        if (preadv2(fd, &iov, 1, (off_t)(position + i), RWF_NOWAIT) < 0 && errno == EAGAIN)
+            return false;
+    }
+    return true;
+}
+
+/* True: the next part of the head of the queue may be sent. False: the reader thread has been asked to
+ * bring it into the page cache, so that a cold disk does not hold the loop. */
+static bool warm(struct conn *c, struct out_part *o)
+{
+    if (o->position < o->warm_to)
+        return true;
+    size_t n = o->n < NET_WARM_BYTES ? o->n : NET_WARM_BYTES;
+    o->warm_to = o->position + n;
+    if (resident(o->file->fd, o->position, n))
+        return true;
+    struct net *net = c->net;
+    c->warming = true;
+    net->stats.warmed_bytes += n;
+    net->handler.warm(net->handler.arg, c->id, o->file->path, o->position, n);
+    return false;
+}
+
 static ssize_t send_file(struct conn *c, size_t *asked)
 {
     struct out_part *o = at(c, 0);
-    *asked = o->n < NET_OUT_PER_TURN_BYTES ? o->n : NET_OUT_PER_TURN_BYTES;
+    *asked = o->warm_to - o->position;
     off_t position = (off_t)o->position;
     ssize_t got = sendfile(c->fd, o->file->fd, &position, *asked);
     if (got > 0) {
@@ -125,7 +155,7 @@ void conn_write(struct conn *c)
 {
     size_t total = 0;
     c->blocked = false;
-    while (c->out_n && !c->dead) {
+    while (c->out_n && !c->dead && !c->warming) {
         if (!at(c, 0)->n) { /* an empty part: nothing to send */
             pop(c);
             continue;
@@ -136,6 +166,8 @@ void conn_write(struct conn *c)
         }
         size_t asked;
         bool file = at(c, 0)->file != NULL;
+        if (file && !warm(c, at(c, 0)))
+            break;
         ssize_t got = file ? send_file(c, &asked) : send_bytes(c, &asked);
         if (got < 0 && errno == EINTR)
             continue;

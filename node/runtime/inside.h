@@ -13,6 +13,7 @@ enum message_kind {
     MESSAGE_DISK_DONE,
     MESSAGE_JUDGED,
     MESSAGE_READ_DONE,
+    MESSAGE_WARMED, /* id: the connection */
     MESSAGE_VIEW,
     MESSAGE_ANSWER,
     MESSAGE_REPORT,

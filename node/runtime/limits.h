@@ -17,6 +17,8 @@ enum {
     NET_OUT_PER_TURN_BYTES = 4 << 20,     /* of one connection, before others get their turn */
     NET_OUT_QUEUE_BYTES = 1 << 20,        /* answers queued in memory: reading stops above */
     NET_FRAMES_PER_TURN = 64,             /* of one connection: its answers are counted after each turn */
+    NET_WARM_BYTES = 1 << 20,             /* of a file range that are looked at, or read in, at once */
+    NET_WARM_STRIDE_BYTES = 256 * 1024,   /* one byte looked at in each */
     NET_SEND_BUFFER_BYTES = 1 << 20,      /* SO_SNDBUF; the kernel caps it at wmem_max */
     NET_LEAST_RATE_BYTES_PER_S = 16 * 1024, /* of a frame that is being sent, after its grace */
     NET_BACKLOG = 1024,

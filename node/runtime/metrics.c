@@ -42,6 +42,9 @@ static void write_net(const struct net_stats *s, struct bytes *out)
             s->out_bytes);
     counter(out, "writ_network_sendfile_bytes_total", "Bytes sent to Kafka clients by sendfile.",
             s->file_bytes);
+    counter(out, "writ_network_warmed_bytes_total",
+            "Bytes of file ranges that had to be read from the disk before sending.",
+            s->warmed_bytes);
 }
 
 static uint64_t load(const _Atomic uint64_t *p)

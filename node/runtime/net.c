@@ -193,6 +193,8 @@ static const char *overdue(const struct conn *c, uint64_t now_ms)
     const struct net_config *k = &c->net->config;
     if (c->draining)
         return now_ms - c->active_ms > DRAIN_MS ? "peer does not close" : NULL;
+    if (c->warming)
+        return NULL;
     if (c->out_n)
         return now_ms - c->progress_ms > k->write_timeout_ms ? "peer does not read" : NULL;
     if (c->frame || c->head_n) {
@@ -342,6 +344,16 @@ void net_close(struct net *n, uint64_t conn, const char *why)
         return;
     c->closing = true;
     log_event(LOG_DEBUG, "runtime", "closing connection", LOG_I("conn", conn), LOG_T("why", why));
+    conn_mark(c);
+}
+
+void net_warmed(struct net *n, uint64_t conn)
+{
+    struct conn *c = find(n, conn);
+    if (!c)
+        return;
+    c->warming = false;
+    c->progress_ms = uv_now(n->loop);
     conn_mark(c);
 }
 

@@ -26,6 +26,8 @@ struct net_handler {
     void (*request)(void *arg, uint64_t conn, struct buf *frame); /* takes the reference */
     void (*closed)(void *arg, uint64_t conn);
     uint32_t (*pending)(void *arg, uint64_t conn); /* requests without an answer */
+    /* Bring this range into the page cache, then call net_warmed. */
+    void (*warm)(void *arg, uint64_t conn, const char *path, uint64_t position, size_t n);
 };
 
 struct net_config {
@@ -43,6 +45,7 @@ struct net_config {
 struct net_stats {
     uint64_t accepted, refused, closed_by_limit, requests, in_bytes, out_bytes, file_bytes;
     uint64_t queued_bytes; /* answers in memory */
+    uint64_t warmed_bytes; /* of file ranges that were not in the page cache */
     uint32_t open, stalled;
 };
 
@@ -60,6 +63,8 @@ uint64_t net_adopt(struct net *n, int fd, struct slice peer);
 void net_send(struct net *n, uint64_t conn, const struct send_part *part, size_t parts_n);
 /* Closes after what was queued before has gone. */
 void net_close(struct net *n, uint64_t conn, const char *why);
+/* A range that was asked for by `warm` is in the page cache, or cannot be. */
+void net_warmed(struct net *n, uint64_t conn);
 /* While paused nothing is read and nothing accepted; what is queued still goes out. */
 void net_pause(struct net *n, bool paused);
 /* Bytes came back to the budget: connections that waited go on. */

@@ -6,6 +6,7 @@
 
 struct job {
     struct job *next;
+    int done_kind;
     uint64_t id;
     struct plog_range range;
 };
@@ -13,7 +14,6 @@ struct job {
 struct reader {
     struct files files; /* used by the thread alone */
     struct inbox *inbox;
-    int done_kind;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -52,7 +52,7 @@ static void *reader_main(void *arg)
             r->last = NULL;
         pthread_mutex_unlock(&r->lock);
         struct inbox_message done = {
-            .kind = r->done_kind, .id = job->id, .status = read_through(r, &job->range)};
+            .kind = job->done_kind, .id = job->id, .status = read_through(r, &job->range)};
         mem_free(job);
         inbox_post(r->inbox, &done, 1);
         pthread_mutex_lock(&r->lock);
@@ -61,13 +61,12 @@ static void *reader_main(void *arg)
     return NULL;
 }
 
-int reader_start(struct reader **out, struct files_root *root, struct inbox *inbox, int done_kind,
+int reader_start(struct reader **out, struct files_root *root, struct inbox *inbox,
                  struct err *err)
 {
     struct reader *r = MEM_NEW(struct reader);
     files_init(&r->files, root, FDCACHE_DISK_MAX);
     r->inbox = inbox;
-    r->done_kind = done_kind;
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->wake, NULL);
     int rc = thread_start(&r->thread, reader_main, r, err);
@@ -80,9 +79,10 @@ int reader_start(struct reader **out, struct files_root *root, struct inbox *inb
     return 0;
 }
 
-void reader_push(struct reader *r, uint64_t id, const struct plog_range *range)
+void reader_push(struct reader *r, int done_kind, uint64_t id, const struct plog_range *range)
 {
     struct job *job = MEM_NEW(struct job);
+    job->done_kind = done_kind;
     job->id = id;
     job->range = *range;
     pthread_mutex_lock(&r->lock);

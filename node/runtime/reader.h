@@ -9,10 +9,10 @@
 #include "runtime/inbox.h"
 
 struct reader;
-int reader_start(struct reader **out, struct files_root *root, struct inbox *inbox, int done_kind,
+int reader_start(struct reader **out, struct files_root *root, struct inbox *inbox,
                  struct err *err);
-/* Completion: id, status 0 or -errno. */
-void reader_push(struct reader *r, uint64_t id, const struct plog_range *range);
+/* Completion: done_kind, id, status 0 or -errno. */
+void reader_push(struct reader *r, int done_kind, uint64_t id, const struct plog_range *range);
 void reader_stop(struct reader *r); /* drops what is queued, joins, frees */
 
 #endif

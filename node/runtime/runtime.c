@@ -35,6 +35,14 @@ static uint32_t on_pending(void *arg, uint64_t conn)
     return broker_conn_pending(rt->broker, conn);
 }
 
+static void on_warm(void *arg, uint64_t conn, const char *path, uint64_t position, size_t n)
+{
+    struct runtime *rt = arg;
+    struct plog_range range = {.position = position, .size_bytes = n};
+    snprintf(range.path, sizeof range.path, "%s", path);
+    reader_push(rt->reader, MESSAGE_WARMED, conn, &range);
+}
+
 static void on_budget(void *arg)
 {
     struct runtime *rt = arg;
@@ -115,7 +123,8 @@ static void init_net(struct runtime *rt)
                                   .opened = on_opened,
                                   .request = on_request,
                                   .closed = on_closed,
-                                  .pending = on_pending};
+                                  .pending = on_pending,
+                                  .warm = on_warm};
     net_new(&rt->net, &rt->loop, &config, &handler);
 }
 
@@ -199,7 +208,7 @@ static int start_threads(struct runtime *rt, struct err *err)
     if (!rc)
         rc = pool_start(&rt->pool, &pool, err);
     if (!rc)
-        rc = reader_start(&rt->reader, rt->config.root, &rt->inbox, MESSAGE_READ_DONE, err);
+        rc = reader_start(&rt->reader, rt->config.root, &rt->inbox, err);
     return rc;
 }
 

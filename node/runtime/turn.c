@@ -97,6 +97,9 @@ void runtime_receive(void *arg, const struct inbox_message *m)
         ev.kind = EVENT_CATALOGUE;
         ev.result = m->p;
         break;
+    case MESSAGE_WARMED:
+        net_warmed(rt->net, m->id);
+        return;
     case MESSAGE_REPORT:
         give_report(rt, m);
         return;
@@ -165,7 +168,7 @@ static void execute(struct runtime *rt, struct effect *fx)
         fx->request = NULL;
         break;
     case EFFECT_READ:
-        reader_push(rt->reader, fx->read_id, &fx->range);
+        reader_push(rt->reader, MESSAGE_READ_DONE, fx->read_id, &fx->range);
         break;
     case EFFECT_REJECTION:
         hooks->rejection(hooks->arg, &fx->rejection);

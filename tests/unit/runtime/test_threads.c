@@ -234,13 +234,13 @@ static void test_reader(void **state)
     struct files f;
     files_init(&f, &w.root, 4);
     assert_int_equal(f.disk.write(&f.disk, "s", 0, "0123456789", 10), 0);
-    assert_int_equal(reader_start(&r, &w.root, &w.inbox, 1, NULL), 0);
+    assert_int_equal(reader_start(&r, &w.root, &w.inbox, NULL), 0);
     struct plog_range whole = {.path = "s", .size_bytes = 10},
                       beyond = {.path = "s", .position = 5, .size_bytes = 1000},
                       absent = {.path = "t", .size_bytes = 10};
-    reader_push(r, 1, &whole);
-    reader_push(r, 2, &beyond);
-    reader_push(r, 3, &absent);
+    reader_push(r, 1, 1, &whole);
+    reader_push(r, 1, 2, &beyond);
+    reader_push(r, 1, 3, &absent);
     wait_done(&w, 3);
     assert_int_equal(w.in_order, 3);
     assert_int_equal(w.failed, 1);
