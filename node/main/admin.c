@@ -220,7 +220,11 @@ static void task_verify(void *arg, struct ledger *l)
     memcpy(&head, f->reply.body.p, sizeof head);
     bytes_clear(&f->reply.body);
     struct err err;
-    int rc = auditlog_verify(f->admin->node->folder.dir_fd, &head, &f->reply.body, &err);
+    bool ok = true;
+    struct node *node = f->admin->node;
+    int rc = auditlog_verify(node->folder.dir_fd, &head, &ok, &f->reply.body, &err);
+    if (!rc && !ok)
+        control_audit_damaged(node->control);
     reply(f, rc ? &err : NULL);
 }
 

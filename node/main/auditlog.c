@@ -343,7 +343,8 @@ static void put_verdict(struct bytes *out, const struct audit_head *at, const ch
     json_end_object(&w);
 }
 
-int auditlog_verify(int dir_fd, const struct audit_head *head, struct bytes *out, struct err *err)
+int auditlog_verify(int dir_fd, const struct audit_head *head, bool *ok, struct bytes *out,
+                    struct err *err)
 {
     uint64_t size;
     int fd = open_reader(dir_fd, &size, err);
@@ -365,6 +366,7 @@ int auditlog_verify(int dir_fd, const struct audit_head *head, struct bytes *out
                      "record %" PRIu64 " has another hash than the catalogue knows: the file was "
                      "rewritten",
                      at.seq);
+    *ok = rc == 0;
     put_verdict(out, &at, rc ? why.msg : NULL);
     bytes_free(&w.hand);
     close(fd);

@@ -39,7 +39,8 @@ struct auditlog_query {
 /* Adds the matching records, comma-separated, to out. *next: the cursor that goes on, or -1. */
 int auditlog_find(int dir_fd, const struct auditlog_query *q, struct bytes *out, int64_t *next,
                   struct err *err);
-/* Checks the whole chain against the catalogue's head. Adds {"ok":...} to out. */
-int auditlog_verify(int dir_fd, const struct audit_head *head, struct bytes *out, struct err *err);
+/* Checks the whole chain against the catalogue's head: *ok, and {"ok":...} with the reason in out. */
+int auditlog_verify(int dir_fd, const struct audit_head *head, bool *ok, struct bytes *out,
+                    struct err *err);
 
 #endif

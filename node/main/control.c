@@ -16,7 +16,7 @@ enum {
     OPEN_WAIT_MS = 30000,
 };
 
-enum message { MESSAGE_ASK, MESSAGE_ENFORCED, MESSAGE_REPORT, MESSAGE_CALL, MESSAGE_STOP };
+enum message { MESSAGE_ASK, MESSAGE_ENFORCED, MESSAGE_REPORT, MESSAGE_CALL, MESSAGE_DAMAGED, MESSAGE_STOP };
 
 struct ask {
     struct ask *next;
@@ -388,6 +388,10 @@ static void receive(void *arg, const struct inbox_message *m)
         call->call(call->arg, c->catalogue);
         mem_free(call);
         break;
+    case MESSAGE_DAMAGED:
+        auditlog_mark_damaged(&c->audit, c->audit.last_seq, "its chain does not fit the catalogue's");
+        show(c);
+        break;
     case MESSAGE_STOP:
         begin_stop(c);
         break;
@@ -431,6 +435,11 @@ void control_report(struct control *c, const struct report *r)
         copy->report.partition[i].topic = arena_copy(&copy->arena, r->partition[i].topic);
     }
     post(c, MESSAGE_REPORT, 0, copy);
+}
+
+void control_audit_damaged(struct control *c)
+{
+    post(c, MESSAGE_DAMAGED, 0, NULL);
 }
 
 void control_call(struct control *c, void (*call)(void *arg, struct catalogue *catalogue), void *arg)

@@ -53,6 +53,9 @@ void control_report(struct control *c, const struct report *r); /* copied */
 /* Runs `call` on the control thread with the catalogue. */
 void control_call(struct control *c, void (*call)(void *arg, struct catalogue *catalogue), void *arg);
 
+/* The audit file does not fit the chain: shown in status until the next start. From any thread. */
+void control_audit_damaged(struct control *c);
+
 /* Numbers for status and metrics; a consistent enough copy, from any thread. */
 struct control_facts {
     bool ready;               /* may decide */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "main/admin.h"
+#include "main/auditlog.h"
 #include "runtime/logger.h"
 #include "runtime/thread.h"
 
@@ -203,6 +204,36 @@ static int start_ledger(struct node *n, struct err *err)
     return ledger_start(&n->ledger, &config, err);
 }
 
+/* ---- The audit file is verified once after each start, beside the service ---- */
+
+struct audit_check {
+    struct node *node;
+    struct audit_head head;
+};
+
+static void task_check_audit(void *arg, struct ledger *l)
+{
+    struct audit_check *check = arg;
+    struct bytes verdict = {0};
+    struct err err;
+    bool ok = true;
+    (void)l;
+    if (!atomic_load(&check->node->stopping) &&
+        !auditlog_verify(check->node->folder.dir_fd, &check->head, &ok, &verdict, &err) && !ok)
+        control_audit_damaged(check->node->control);
+    bytes_free(&verdict);
+    mem_free(check);
+}
+
+static void call_check_audit(void *arg, struct catalogue *c)
+{
+    struct audit_check *check = MEM_NEW(struct audit_check);
+    check->node = arg;
+    check->head = catalogue_audit_head(c);
+    if (!ledger_run(check->node->ledger, task_check_audit, check))
+        mem_free(check);
+}
+
 /* The first view goes to all, then the threads begin. */
 static int run_all(struct node *n, struct err *err)
 {
@@ -222,6 +253,8 @@ static int run_all(struct node *n, struct err *err)
         rc = admin_run(n->admin, err);
     if (!rc) /* last: a guard for later starts, which nobody has to wait for */
         rc = folder_set_cluster(&n->folder, cluster_id, err);
+    if (!rc)
+        control_call(n->control, call_check_audit, n);
     view_unref(v);
     return rc;
 }

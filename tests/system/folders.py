@@ -71,20 +71,38 @@ def test_damaged_raft_log():
         assert n.consume("t4") == ["x"]
 
 
-def test_audit_file_that_was_cut():
-    """Missing audit records are an alarm, not a refusal: the node serves, and says so."""
+def rewrite_audit(n, change):
+    n.call("term", "1")
+    with open(os.path.join(n.data, "audit", "audit.log"), "r+b") as f:
+        lines = change(f.read().splitlines(keepends=True))
+        f.seek(0)
+        f.truncate()
+        f.writelines(lines)
+    n.start()
+
+
+def test_audit_file_that_was_changed():
+    """Missing or altered audit records are an alarm, not a refusal: the node serves, and says so."""
+    changes = [lambda lines: lines[1:],
+               lambda lines: [lines[0].replace(b"done", b"gone")] + lines[1:]]
+    for change in changes:
+        with node.Node() as n:
+            n.http("PUT", "/v1/teams/a", {"kind": "Team", "name": "a"})
+            assert n.http("GET", "/v1/audit/verify")[1]["ok"] is True
+            rewrite_audit(n, change)
+            node.wait(lambda: n.http("GET", "/v1/status")[1]["alarms"])
+            status, verdict, _ = n.http("GET", "/v1/audit/verify")
+            assert status == 200 and verdict["ok"] is False, verdict
+            assert n.http("GET", "/readyz", token=False)[0] == 200
+
+
+def test_audit_file_that_lost_its_end():
+    """Records that Raft still has are written again at the next start."""
     with node.Node() as n:
         n.http("PUT", "/v1/teams/a", {"kind": "Team", "name": "a"})
-        n.call("term", "1")
-        path = os.path.join(n.data, "audit", "audit.log")
-        with open(path, "r+b") as f:
-            lines = f.read().splitlines(keepends=True)
-            f.seek(0)
-            f.truncate()
-            f.writelines(lines[1:])
-        n.start()
-        status, verdict, _ = n.http("GET", "/v1/audit/verify")
-        assert status == 200 and verdict["ok"] is False, verdict
+        rewrite_audit(n, lambda lines: lines[:-2] + [lines[-2][:50]])
+        assert n.http("GET", "/v1/audit/verify")[1]["ok"] is True
+        assert not n.http("GET", "/v1/status")[1]["alarms"]
 
 
 if __name__ == "__main__":
