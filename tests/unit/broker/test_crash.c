@@ -4,6 +4,8 @@
 
 #include "harness/sim_disk.h"
 
+#include <stdlib.h>
+
 enum { PARTITIONS = 3, WRITERS = 4, VALUES_MAX = 4000 };
 
 /* What one writer has sent and heard. Values are its numbers 0, 1, 2, ...; each is one record. */
@@ -131,8 +133,8 @@ static void history_check(struct history *h)
 
 static void test_acknowledged_is_never_lost(void **state)
 {
-    (void)state;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
+    uint64_t seeds = *(uint64_t *)*state;
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
         struct history h = history_open(seed);
         for (int round = 0; round < 5; round++) {
             history_play(&h, (int)world_random(h.w, 120));
@@ -302,6 +304,116 @@ static void test_damage_is_not_served(void **state)
     world_free(w);
 }
 
+/* A producer of signed records that is not idempotent: what is not acknowledged is sent again as it
+ * is, over crashes. Each record is stored once, and each acknowledgement names its place. */
+struct signer {
+    uint64_t conn;
+    int32_t partition;
+    int acked;
+    struct bytes batch; /* of value `acked` */
+    int64_t offset[VALUES_MAX];
+    bool sent;
+};
+
+static void signer_send(struct shop *s, struct signer *g, int number)
+{
+    if (g->sent || g->acked == VALUES_MAX || world_closed(s->w, g->conn))
+        return;
+    if (g->batch.n == 0) {
+        char text[64];
+        struct wire_record_header header[1];
+        struct client_producer none = CLIENT_PRODUCER_NONE;
+        snprintf(text, sizeof text, "{\"id\":\"%d\",\"total\":%d}", number, g->acked);
+        struct client_record r = shop_record(s, text, header);
+        none.codec = g->acked % WIRE_CODECS_N;
+        client_batch(s->w, &none, &r, 1, &g->batch);
+    }
+    client_send_batch(s->w, g->conn, ORDERS, g->partition, bytes_slice(&g->batch), -1, 9);
+    g->sent = true;
+}
+
+static void signer_hear(struct shop *s, struct signer *g)
+{
+    struct wire_produce_response *r = world_poll(s->w, g->conn);
+    if (!r)
+        return;
+    struct client_outcome o = client_outcome(r);
+    g->sent = false;
+    if (o.error == WIRE_E_NOT_ENOUGH_REPLICAS)
+        return;
+    if (o.error)
+        fail_msg("signed retry: %d %s", o.error, o.message);
+    g->offset[g->acked++] = o.base_offset;
+    bytes_clear(&g->batch);
+}
+
+static void signers_check(struct shop *s, const struct signer *signer, int n)
+{
+    static struct client_fetched got[4 * VALUES_MAX];
+    int expected[8] = {0};
+    for (int32_t p = 0; p < 2; p++) {
+        size_t records =
+            client_read_all(s->w, world_connect(s->w), ORDERS, p, 0, got, 4 * VALUES_MAX);
+        for (size_t i = 0; i < records; i++) {
+            char text[64];
+            int number, value;
+            snprintf(text, sizeof text, "%.*s", SLICE_FMT(got[i].value));
+            assert_int_equal(sscanf(text, "{\"id\":\"%d\",\"total\":%d}", &number, &value), 2);
+            assert_in_range(number, 0, n - 1);
+            assert_int_equal(signer[number].partition, p);
+            assert_int_equal(value, expected[number]); /* once, in order */
+            expected[number]++;
+            if (value < signer[number].acked)
+                assert_int_equal(signer[number].offset[value], got[i].offset);
+        }
+    }
+    for (int i = 0; i < n; i++)
+        assert_true(expected[i] >= signer[i].acked);
+    world_forget(s->w);
+}
+
+static void test_signed_retries_over_crashes(void **state)
+{
+    enum { SIGNERS = 4 };
+    static struct signer signer[SIGNERS];
+    uint64_t seeds = *(uint64_t *)*state / 2;
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        struct shop s =
+            shop_open(&(struct world_options){.seed = 5000 + seed, .segment_bytes = 16 << 10});
+        memset(signer, 0, sizeof signer);
+        for (int round = 0; round < 5; round++) {
+            for (int i = 0; i < SIGNERS; i++) {
+                signer[i].conn = world_connect(s.w);
+                signer[i].partition = i % 2;
+                signer[i].sent = false;
+            }
+            for (uint64_t k = world_random(s.w, 150); k > 0; k--) {
+                int i = (int)world_random(s.w, SIGNERS);
+                signer_send(&s, &signer[i], i);
+                for (uint64_t n = world_random(s.w, 8); n > 0; n--)
+                    world_step(s.w);
+                if (world_random(s.w, 40) == 0) { /* the client gives up and sends it again */
+                    world_disconnect(s.w, signer[i].conn);
+                    signer[i].conn = world_connect(s.w);
+                    signer[i].sent = false;
+                }
+                for (i = 0; i < SIGNERS; i++)
+                    signer_hear(&s, &signer[i]);
+            }
+            assert_null(world_fatal(s.w));
+            if (world_random(s.w, 3) == 0)
+                world_kill(s.w);
+            else
+                world_crash(s.w);
+            world_start(s.w, NULL);
+            signers_check(&s, signer, SIGNERS);
+        }
+        for (int i = 0; i < SIGNERS; i++)
+            bytes_free(&signer[i].batch);
+        world_free(s.w);
+    }
+}
+
 /* The same seed gives the same history, another seed another. */
 static void test_same_seed_same_history(void **state)
 {
@@ -320,10 +432,15 @@ static void test_same_seed_same_history(void **state)
     assert_true(hash[0] != hash[2]);
 }
 
-int main(void)
+/* test_broker_crash [SEEDS] */
+int main(int argc, char **argv)
 {
+    static uint64_t seeds = 40;
+    if (argc > 1)
+        seeds = strtoull(argv[1], NULL, 10);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_acknowledged_is_never_lost),
+        cmocka_unit_test_prestate(test_acknowledged_is_never_lost, &seeds),
+        cmocka_unit_test_prestate(test_signed_retries_over_crashes, &seeds),
         cmocka_unit_test(test_failed_journal_ends_the_process),
         cmocka_unit_test(test_disk_full_and_resume),
         cmocka_unit_test(test_burst_waits_for_room),
