@@ -280,7 +280,7 @@ int log_headers_scan(struct store *s, const struct plog *p, const struct log_seg
         if (from < chunk_at || from + LOG_BATCH_HEADER_BYTES > chunk_at + chunk_n) {
             uint32_t n = want < cap ? want : cap;
             n = to - from < n ? to - from : n;
-            want *= 2;
+            want = want < cap ? want * 2 : want; /* not for ever: it would wrap to 0 */
             int64_t got = s->disk->read(s->disk, path, from, chunk, n);
             if (got < 0) {
                 e = log_disk_error(err, "read", path, got);
