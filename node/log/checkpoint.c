@@ -73,26 +73,25 @@ struct buf *log_checkpoint_encode(const struct store *s, uint64_t seq, uint64_t 
     return b;
 }
 
-static const uint8_t *plog_get(struct store *s, const uint8_t *at, const uint8_t *end)
+/* Do the decoded books hang together? Behind a valid checksum only another version gets this wrong,
+ * but nothing that is read may reach an assertion. */
+static bool plog_sane(const struct plog *p)
 {
-    if (end - at < PLOG_FIXED_BYTES) {
-        return NULL;
+    const struct log_segment *last = &p->segment[p->segments_n - 1];
+    for (uint32_t i = 0; i < p->segments_n; i++) {
+        const struct log_segment *g = &p->segment[i];
+        if (g->base < 0 || g->size > LOG_SEGMENT_MAX_BYTES || (!g->size) != (g->max_offset < 0) ||
+            (g != last && (!g->size || g->base >= g[1].base))) {
+            return false;
+        }
     }
-    struct plog_id id;
-    memcpy(id.topic, at, 16);
-    id.partition = (int32_t)be32_get(at + 16);
-    size_t segments_n = be32_get(at + 48), epochs_n = be32_get(at + 52), note_n = be32_get(at + 56);
-    size_t n = PLOG_FIXED_BYTES + segments_n * SEGMENT_BYTES + epochs_n * EPOCH_BYTES + note_n;
-    if (segments_n == 0 || segments_n > LOG_SEGMENTS_MAX || epochs_n > LOG_EPOCHS_MAX ||
-        note_n > LOG_NOTE_MAX_BYTES || n > (size_t)(end - at) || store_find(s, &id)) {
-        return NULL;
-    }
-    struct plog *p = log_plog_new(s, &id, be32_get(at + 20));
-    p->start = p->start_wanted = p->start_packed = (int64_t)be64_get(at + 24);
-    int64_t end_offset = (int64_t)be64_get(at + 32);
-    p->note_offset = (int64_t)be64_get(at + 40);
-    p->dir_made = be32_get(at + 60) != 0;
-    at += PLOG_FIXED_BYTES;
+    return p->start >= 0 && p->start <= p->end.offset && p->note_offset <= p->end.offset &&
+           (last->size ? last->base < p->end.offset : last->base == p->end.offset);
+}
+
+static const uint8_t *plog_get_lists(struct plog *p, const uint8_t *at, size_t segments_n,
+                                     size_t epochs_n, size_t note_n)
+{
     for (size_t i = 0; i < segments_n; i++, at += SEGMENT_BYTES) {
         struct log_segment *g = log_segment_add(p, (int64_t)be64_get(at));
         g->size = be32_get(at + 8);
@@ -106,10 +105,40 @@ static const uint8_t *plog_get(struct store *s, const uint8_t *at, const uint8_t
     if (p->note_offset >= 0) {
         p->note = buf_from(at, note_n);
     }
-    p->end = (struct log_mark){end_offset, log_active(p)->base, log_active(p)->size};
+    return at + note_n;
+}
+
+static const uint8_t *plog_get(struct store *s, const uint8_t *at, const uint8_t *end)
+{
+    if (end - at < PLOG_FIXED_BYTES) {
+        return NULL;
+    }
+    struct plog_id id;
+    memcpy(id.topic, at, 16);
+    id.partition = (int32_t)be32_get(at + 16);
+    uint32_t no = be32_get(at + 20);
+    size_t segments_n = be32_get(at + 48), epochs_n = be32_get(at + 52), note_n = be32_get(at + 56);
+    size_t n = PLOG_FIXED_BYTES + segments_n * SEGMENT_BYTES + epochs_n * EPOCH_BYTES + note_n;
+    if (segments_n == 0 || segments_n > LOG_SEGMENTS_MAX || epochs_n > LOG_EPOCHS_MAX ||
+        note_n > LOG_NOTE_MAX_BYTES || n > (size_t)(end - at) || store_find(s, &id) ||
+        log_plog_by_no(s, no)) {
+        return NULL;
+    }
+    struct plog *p = log_plog_new(s, &id, no);
+    p->start = p->start_wanted = p->start_packed = (int64_t)be64_get(at + 24);
+    p->end.offset = (int64_t)be64_get(at + 32);
+    p->note_offset = (int64_t)be64_get(at + 40);
+    p->dir_made = be32_get(at + 60) != 0;
+    at = plog_get_lists(p, at + PLOG_FIXED_BYTES, segments_n, epochs_n, note_n);
+    if (!plog_sane(p)) {
+        log_plog_free(p);
+        return NULL;
+    }
+    p->end.segment = log_active(p)->base;
+    p->end.position = log_active(p)->size;
     log_plog_link(s, p);
     log_plog_trim(s, p, NULL, NULL);
-    return at + note_n;
+    return at;
 }
 
 int log_checkpoint_decode(struct store *s, struct slice file, const struct log_checkpoint_header *h,

@@ -107,10 +107,9 @@ int64_t store_deadline_ms(const struct store *s)
 {
     int64_t t = s->first ? s->last_tick_ms + LOG_TICK_MS : INT64_MAX;
     /* Only a time at which log_checkpoint_due will say yes: else the caller would spin. */
-    if (log_journal_used(s) && !s->entries_n && !s->rows_failed &&
+    if (log_journal_used(s) && !s->entries_n && !s->rows_failed && !s->group.active &&
         s->checkpoint.step == CHECKPOINT_NONE) {
-        int64_t idle = s->last_append_ms + LOG_IDLE_CHECKPOINT_MS;
-        int64_t due = idle > s->checkpoint.again_ms ? idle : s->checkpoint.again_ms;
+        int64_t due = s->last_append_ms + LOG_IDLE_CHECKPOINT_MS;
         if (due < t) {
             t = due;
         }
