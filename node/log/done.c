@@ -122,7 +122,9 @@ static void file_done(struct store *s, struct log_row *r, int status, int64_t no
 {
     struct plog *p = r->plog;
     bool optional = r->kind == ROW_ALLOCATE && status != -ENOSPC && status != -EDQUOT;
-    if (status && !optional && !p->deleted) {
+    /* A deleted replica's bytes may be dropped only when the deletion is durable: until then a
+     * crash brings it back, and a checkpoint may count on them. */
+    if (status && !optional && !p->files_removed) {
         if (!s->rows_failed) {
             log_event(LOG_WARN, "log", "a segment cannot be written: appends stop",
                       LOG_I("errno", -status));
@@ -146,6 +148,12 @@ static void file_done(struct store *s, struct log_row *r, int status, int64_t no
     } else if (m && moved) {
         moved(arg, p);
     }
+}
+
+void log_row_drop(struct store *s, struct log_row *r)
+{
+    ASSERT(r->plog->files_removed);
+    file_done(s, r, 0, 0, NULL, NULL);
 }
 
 void store_done(struct store *s, uint64_t op_id, int status, int64_t now_ms, struct disk_ops *ops,

@@ -82,7 +82,12 @@ static void retry(struct store *s, struct disk_ops *ops)
         }
         r->failed = false;
         s->rows_failed--;
-        log_row_issue(s, r, ops);
+        if (r->plog->files_removed) {
+            log_row_drop(s, r);
+            next = s->file_first; /* others that waited for it have gone too */
+        } else {
+            log_row_issue(s, r, ops);
+        }
     }
 }
 

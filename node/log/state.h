@@ -361,6 +361,8 @@ void log_checkpoint_written(struct store *s, int status, int64_t now_ms, struct 
 
 /* ---- done.c ---- */
 void log_store_fail(struct store *s, const char *what, int status);
+/* A segment write of a replica that is gone for good. */
+void log_row_drop(struct store *s, struct log_row *r);
 
 /* ---- retain.c ---- */
 void log_roll(struct plog *p); /* the next batch begins a segment */
