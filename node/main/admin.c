@@ -16,26 +16,26 @@
 #include <sys/random.h>
 
 enum {
-    BODY_MAX_BYTES = 8 << 20,     /* contract.md section 4 */
-    BODIES_MAX_BYTES = 64 << 20,  /* of all connections together */
+    BODY_MAX_BYTES = 8 << 20,    /* contract.md section 4 */
+    BODIES_MAX_BYTES = 64 << 20, /* of all connections together */
     CONNECTIONS_MAX = 1000,
     HEAD_TIMEOUT_MS = 10000,
     BODY_MIN_BYTES_PER_S = 1024,
     IDLE_TIMEOUT_MS = 60000,
     WRITE_TIMEOUT_MS = 30000,
-    FLIGHTS_MAX = 2000,           /* calls that wait for another thread */
+    FLIGHTS_MAX = 2000, /* calls that wait for another thread */
 };
 
 /* A call that waits for another thread. */
 struct flight {
     struct admin *admin;
     uint64_t http_id;
-    struct api_pending *pending; /* freed by api_result or api_reply */
+    struct api_pending *pending;  /* freed by api_result or api_reply */
     struct api_question question; /* borrows from pending */
-    struct result *result;       /* owned; of the catalogue */
-    struct api_reply reply;      /* body owned */
+    struct result *result;        /* owned; of the catalogue */
+    struct api_reply reply;       /* body owned */
     char correlation_id[64];
-    char method[16], path[256];  /* for the log */
+    char method[16], path[256]; /* for the log */
     uint64_t start_ns;
 };
 
@@ -206,8 +206,8 @@ static void task_audit(void *arg, struct ledger *l)
                                    .ascending = q->ascending,
                                    .limit = q->limit};
     struct err err;
-    int rc = auditlog_find(f->admin->node->folder.dir_fd, &query, &f->reply.body, &f->reply.next,
-                           &err);
+    int rc =
+        auditlog_find(f->admin->node->folder.dir_fd, &query, &f->reply.body, &f->reply.next, &err);
     reply(f, rc ? &err : NULL);
 }
 

@@ -1,6 +1,6 @@
-/* The API thread: the HTTP server and the admin API over the current view. What a call asks of other
- * threads (the catalogue, the broker, the ledger) goes there as a message and comes back as one; this
- * thread never waits. It also serves the status socket. */
+/* The API thread: the HTTP server and the admin API over the current view. What a call asks of
+ * other threads (the catalogue, the broker, the ledger) goes there as a message and comes back as
+ * one; this thread never waits. It also serves the status socket. */
 #ifndef MAIN_ADMIN_H
 #define MAIN_ADMIN_H
 

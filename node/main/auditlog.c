@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-    LINE_MAX_BYTES = 8 << 20,       /* a record may hold a whole plan */
+    LINE_MAX_BYTES = 8 << 20, /* a record may hold a whole plan */
     CHUNK_BYTES = 64 * 1024,
     FIND_SCAN_MAX_BYTES = 64 << 20, /* read for one page; the cursor goes on behind it */
 };
@@ -42,8 +42,8 @@ static int read_range(int fd, uint64_t start, uint64_t end, struct bytes *out)
     bytes_clear(out);
     bytes_reserve(out, (size_t)(end - start));
     while (out->n < end - start) {
-        ssize_t n = pread(fd, out->p + out->n, (size_t)(end - start) - out->n,
-                          (off_t)(start + out->n));
+        ssize_t n =
+            pread(fd, out->p + out->n, (size_t)(end - start) - out->n, (off_t)(start + out->n));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -55,13 +55,13 @@ static int read_range(int fd, uint64_t start, uint64_t end, struct bytes *out)
 
 struct backward {
     int fd;
-    uint64_t start;      /* of what is in hand, in the file */
-    struct bytes hand;   /* [start, ...); the lines behind `end` have been given */
+    uint64_t start;    /* of what is in hand, in the file */
+    struct bytes hand; /* [start, ...); the lines behind `end` have been given */
     size_t end;
 };
 
-/* The line before what was given, without its newline; false at the file's beginning. A line that is
- * longer than LINE_MAX_BYTES ends it too. */
+/* The line before what was given, without its newline; false at the file's beginning. A line that
+ * is longer than LINE_MAX_BYTES ends it too. */
 static bool line_before(struct backward *b, struct slice *line)
 {
     while (b->end || b->start) {
@@ -93,7 +93,7 @@ static bool line_before(struct backward *b, struct slice *line)
 
 struct forward {
     int fd;
-    uint64_t offset;  /* of the next byte to read */
+    uint64_t offset; /* of the next byte to read */
     uint64_t size;
     struct bytes hand;
     size_t at;
@@ -286,7 +286,8 @@ static bool look_at(struct found *f, struct slice line)
     if (!line_seq(line, &seq))
         return true; /* verify tells; here it is passed over */
     const struct auditlog_query *q = f->q;
-    bool seen = q->after >= 0 && (q->ascending ? seq <= (uint64_t)q->after : seq >= (uint64_t)q->after);
+    bool seen =
+        q->after >= 0 && (q->ascending ? seq <= (uint64_t)q->after : seq >= (uint64_t)q->after);
     if (seen)
         return true;
     if (f->n == q->limit || f->scanned > FIND_SCAN_MAX_BYTES)
@@ -359,8 +360,9 @@ int auditlog_verify(int dir_fd, const struct audit_head *head, bool *ok, struct 
     while (at.seq < head->seq && !rc && line_after(&w, &line))
         rc = audit_check(&at, line, &why);
     if (!rc && at.seq < head->seq)
-        rc = err_set(&why, ERR_CORRUPT, "the file ends at record %" PRIu64 ", the catalogue has %" PRIu64,
-                     at.seq, head->seq);
+        rc = err_set(&why, ERR_CORRUPT,
+                     "the file ends at record %" PRIu64 ", the catalogue has %" PRIu64, at.seq,
+                     head->seq);
     if (!rc && memcmp(at.hash, head->hash, sizeof at.hash))
         rc = err_set(&why, ERR_CORRUPT,
                      "record %" PRIu64 " has another hash than the catalogue knows: the file was "

@@ -1,7 +1,8 @@
-/* The audit log's file: DIR/audit/audit.log, one record a line, hash-chained (audit/audit.h). Written
- * at apply by the control thread. The chain's head is in the catalogue, and Raft has every record that
- * is not yet in a snapshot, so the file needs no sync of its own: it is synced before a snapshot takes
- * the records' entries away. At start records that are applied again are compared, not doubled. */
+/* The audit log's file: DIR/audit/audit.log, one record a line, hash-chained (audit/audit.h).
+ * Written at apply by the control thread. The chain's head is in the catalogue, and Raft has every
+ * record that is not yet in a snapshot, so the file needs no sync of its own: it is synced before a
+ * snapshot takes the records' entries away. At start records that are applied again are compared,
+ * not doubled. */
 #ifndef MAIN_AUDITLOG_H
 #define MAIN_AUDITLOG_H
 
@@ -14,8 +15,8 @@
 struct auditlog {
     int fd;
     uint64_t size_bytes;
-    uint64_t last_seq;  /* of the last whole line; 0: none */
-    bool damaged;       /* told once in the log, then shown in status */
+    uint64_t last_seq; /* of the last whole line; 0: none */
+    bool damaged;      /* told once in the log, then shown in status */
 };
 
 /* Opens or makes it; cuts a torn last line. */
@@ -31,15 +32,16 @@ void auditlog_close(struct auditlog *a);
 /* For readers, with a descriptor of their own. */
 struct auditlog_query {
     struct slice principal, action, target, correlation_id; /* NULL p: any */
-    int64_t since_ms, until_ms; /* 0: open */
-    int64_t after;              /* -1: from the end (or the start) */
+    int64_t since_ms, until_ms;                             /* 0: open */
+    int64_t after;                                          /* -1: from the end (or the start) */
     bool ascending;
     int32_t limit;
 };
 /* Adds the matching records, comma-separated, to out. *next: the cursor that goes on, or -1. */
 int auditlog_find(int dir_fd, const struct auditlog_query *q, struct bytes *out, int64_t *next,
                   struct err *err);
-/* Checks the whole chain against the catalogue's head: *ok, and {"ok":...} with the reason in out. */
+/* Checks the whole chain against the catalogue's head: *ok, and {"ok":...} with the reason in out.
+ */
 int auditlog_verify(int dir_fd, const struct audit_head *head, bool *ok, struct bytes *out,
                     struct err *err);
 

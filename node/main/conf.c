@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 #include "base/codec.h"
-#include "main/conf_table.h"
 #include "main/conf_key.h"
+#include "main/conf_table.h"
 #include "runtime/logger.h"
 
 #include <stdio.h>
@@ -118,7 +118,8 @@ static int set_text(struct config *c, const struct conf_key *k, struct slice v, 
     char host[256];
     int port;
     if (k->type == CONFIG_ADDRESS && *to && !conf_address(to, host, &port))
-        return err_set(err, ERR_INVALID, "%s: \"%s\" is not host:port or [address]:port", k->key, to);
+        return err_set(err, ERR_INVALID, "%s: \"%s\" is not host:port or [address]:port", k->key,
+                       to);
     return 0;
 }
 
@@ -249,8 +250,7 @@ static int check_voters(const struct config *c, struct err *err)
                        "the next version. Name this node alone, or leave the key empty",
                        n);
     if (n == 1 && !mine)
-        return err_set(err, ERR_INVALID, "voters: node %lld is not among them",
-                       (long long)c->node);
+        return err_set(err, ERR_INVALID, "voters: node %lld is not among them", (long long)c->node);
     return 0;
 }
 

@@ -1,6 +1,6 @@
-/* The one configuration table. From it come the flags of `writ serve` (each key is --key), the file's
- * keys (flat YAML, key: value), `--help`, docs/configuration.md and deploy/writ.conf.sample; the last
- * two are checked by a test. A new key is one line in conf_table.h. */
+/* The one configuration table. From it come the flags of `writ serve` (each key is --key), the
+ * file's keys (flat YAML, key: value), `--help`, docs/configuration.md and deploy/writ.conf.sample;
+ * the last two are checked by a test. A new key is one line in conf_table.h. */
 #ifndef MAIN_CONF_H
 #define MAIN_CONF_H
 

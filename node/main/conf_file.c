@@ -20,8 +20,7 @@ struct reader {
 
 static int bad(struct reader *r, const char *what)
 {
-    return err_set(r->err, ERR_INVALID, "%s:%zu: %s", r->path,
-                   r->event.start_mark.line + 1, what);
+    return err_set(r->err, ERR_INVALID, "%s:%zu: %s", r->path, r->event.start_mark.line + 1, what);
 }
 
 static int next(struct reader *r)
@@ -30,8 +29,7 @@ static int next(struct reader *r)
         yaml_event_delete(&r->event);
     r->have_event = false;
     if (!yaml_parser_parse(&r->parser, &r->event))
-        return err_set(r->err, ERR_INVALID, "%s:%zu: %s", r->path,
-                       r->parser.problem_mark.line + 1,
+        return err_set(r->err, ERR_INVALID, "%s:%zu: %s", r->path, r->parser.problem_mark.line + 1,
                        r->parser.problem ? r->parser.problem : "not YAML");
     r->have_event = true;
     return 0;

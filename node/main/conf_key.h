@@ -20,7 +20,7 @@ struct conf_key {
     size_t offset, size;
     const char *fallback; /* text of the default */
     int64_t least, most;
-    const char *sample;   /* shown in the sample file instead of an empty default; or NULL */
+    const char *sample; /* shown in the sample file instead of an empty default; or NULL */
     const char *help;
 };
 

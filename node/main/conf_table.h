@@ -1,14 +1,14 @@
-/* The table itself: KEY(key, field, type, default, least, most, sample, help). Types: TEXT ADDRESS BOOL
- * NUMBER SIZE DURATION. Bounds are in the type's base unit (bytes, milliseconds); for TEXT and
+/* The table itself: KEY(key, field, type, default, least, most, sample, help). Types: TEXT ADDRESS
+ * BOOL NUMBER SIZE DURATION. Bounds are in the type's base unit (bytes, milliseconds); for TEXT and
  * ADDRESS they are lengths. */
 #ifndef MAIN_CONF_TABLE_H
 #define MAIN_CONF_TABLE_H
 
-#define KIB(n) ((int64_t)(n) << 10)
-#define MIB(n) ((int64_t)(n) << 20)
-#define GIB(n) ((int64_t)(n) << 30)
+#define KIB(n)     ((int64_t)(n) << 10)
+#define MIB(n)     ((int64_t)(n) << 20)
+#define GIB(n)     ((int64_t)(n) << 30)
 #define SECONDS(n) ((int64_t)(n)*1000)
-#define DAYS(n) ((int64_t)(n)*86400000)
+#define DAYS(n)    ((int64_t)(n)*86400000)
 
 /* clang-format off */
 #define CONFIG_KEYS(SECTION, KEY)                                                                   \

@@ -5,9 +5,9 @@ enum { HELP_COLUMN = 30, HELP_WIDTH = 98, SAMPLE_WIDTH = 98 };
 
 static const char *type_name(enum conf_type type)
 {
-    static const char *const name[] = {[CONFIG_TEXT] = "text",         [CONFIG_ADDRESS] = "host:port",
-                                       [CONFIG_BOOL] = "on|off",       [CONFIG_NUMBER] = "number",
-                                       [CONFIG_SIZE] = "size",         [CONFIG_DURATION] = "duration"};
+    static const char *const name[] = {
+        [CONFIG_TEXT] = "text",     [CONFIG_ADDRESS] = "host:port", [CONFIG_BOOL] = "on|off",
+        [CONFIG_NUMBER] = "number", [CONFIG_SIZE] = "size",         [CONFIG_DURATION] = "duration"};
     return name[type];
 }
 
@@ -62,19 +62,20 @@ void conf_help(struct bytes *out)
 
 void conf_markdown(struct bytes *out)
 {
-    bytes_add_str(out,
-                  "<!-- Made from node/main/conf_table.h by `writ check-config --print markdown`. "
-                  "Do not edit. -->\n# Configuration\n"
-                  "`writ serve --config FILE` reads a file of `key: value` lines (YAML); each key is "
-                  "also a flag (`--key value`), and flags win over the file. Unknown keys are refused. "
-                  "`writ check-config FILE` says whether a file is right. A commented file with all "
-                  "defaults: [deploy/writ.conf.sample](../deploy/writ.conf.sample).\n\n"
-                  "Sizes are bytes or carry a unit (`64KiB`, `1GiB`), durations carry one (`500ms`, "
-                  "`30s`, `5m`, `7d`).\n");
+    bytes_add_str(
+        out, "<!-- Made from node/main/conf_table.h by `writ check-config --print markdown`. "
+             "Do not edit. -->\n# Configuration\n"
+             "`writ serve --config FILE` reads a file of `key: value` lines (YAML); each key is "
+             "also a flag (`--key value`), and flags win over the file. Unknown keys are refused. "
+             "`writ check-config FILE` says whether a file is right. A commented file with all "
+             "defaults: [deploy/writ.conf.sample](../deploy/writ.conf.sample).\n\n"
+             "Sizes are bytes or carry a unit (`64KiB`, `1GiB`), durations carry one (`500ms`, "
+             "`30s`, `5m`, `7d`).\n");
     for (size_t i = 0; i < conf_keys_n; i++) {
         const struct conf_key *k = &conf_keys[i];
         if (k->section) {
-            bytes_printf(out, "\n## %s\n| key | type | default | |\n|---|---|---|---|\n", k->section);
+            bytes_printf(out, "\n## %s\n| key | type | default | |\n|---|---|---|---|\n",
+                         k->section);
             continue;
         }
         bytes_printf(out, "| `%s` | %s | %s%s%s | %s |\n", k->key,
@@ -98,6 +99,8 @@ void conf_sample(struct bytes *out)
         wrap(out, k->help, "# ", SAMPLE_WIDTH - 2, 0);
         /* What has no useful default is shown with an example. */
         bytes_printf(out, "%s%s: %s\n", k->sample && strcmp(k->key, "data") ? "#" : "", k->key,
-                     k->sample ? k->sample : *k->fallback ? k->fallback : "\"\"");
+                     k->sample      ? k->sample
+                     : *k->fallback ? k->fallback
+                                    : "\"\"");
     }
 }

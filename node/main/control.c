@@ -16,7 +16,14 @@ enum {
     OPEN_WAIT_MS = 30000,
 };
 
-enum message { MESSAGE_ASK, MESSAGE_ENFORCED, MESSAGE_REPORT, MESSAGE_CALL, MESSAGE_DAMAGED, MESSAGE_STOP };
+enum message {
+    MESSAGE_ASK,
+    MESSAGE_ENFORCED,
+    MESSAGE_REPORT,
+    MESSAGE_CALL,
+    MESSAGE_DAMAGED,
+    MESSAGE_STOP
+};
 
 struct ask {
     struct ask *next;
@@ -56,8 +63,8 @@ struct control {
     size_t waiting;
     bool busy, awaiting_report;
     struct bytes facts;
-    struct result applied; /* of the last apply, until `done` takes it */
-    struct ask *unenforced;   /* answered when the data threads have switched */
+    struct result applied;  /* of the last apply, until `done` takes it */
+    struct ask *unenforced; /* answered when the data threads have switched */
     struct report_copy *report;
 
     pthread_mutex_t lock; /* of `shown` */
@@ -348,7 +355,8 @@ static void drop_asks(struct control *c)
     while (c->unenforced) {
         struct ask *a = c->unenforced;
         c->unenforced = a->next;
-        refuse(a, "outcome.unknown", "the change is made, but the node stops before it is enforced");
+        refuse(a, "outcome.unknown",
+               "the change is made, but the node stops before it is enforced");
     }
 }
 
@@ -389,7 +397,8 @@ static void receive(void *arg, const struct inbox_message *m)
         mem_free(call);
         break;
     case MESSAGE_DAMAGED:
-        auditlog_mark_damaged(&c->audit, c->audit.last_seq, "its chain does not fit the catalogue's");
+        auditlog_mark_damaged(&c->audit, c->audit.last_seq,
+                              "its chain does not fit the catalogue's");
         show(c);
         break;
     case MESSAGE_STOP:
@@ -442,7 +451,8 @@ void control_audit_damaged(struct control *c)
     post(c, MESSAGE_DAMAGED, 0, NULL);
 }
 
-void control_call(struct control *c, void (*call)(void *arg, struct catalogue *catalogue), void *arg)
+void control_call(struct control *c, void (*call)(void *arg, struct catalogue *catalogue),
+                  void *arg)
 {
     struct call *m = MEM_NEW(struct call);
     *m = (struct call){call, arg};

@@ -15,9 +15,9 @@
 
 enum {
     TEXTS = 8,
-    TEXT_MAX = 1000,        /* bytes of one field; longer ones are cut */
+    TEXT_MAX = 1000, /* bytes of one field; longer ones are cut */
     AGE_EVERY_MS = 60000,
-    BATCH_WAIT_MS = 10,     /* refusals come in bursts: let some gather */
+    BATCH_WAIT_MS = 10, /* refusals come in bursts: let some gather */
 };
 
 /* The text columns, in the order of the table. */
@@ -173,9 +173,9 @@ static void trim(struct ledger *l)
     if (now_ms - l->aged_ms < AGE_EVERY_MS)
         return;
     l->aged_ms = now_ms;
-    int64_t first_kept = ask_number(
-        l, "SELECT id FROM rejection WHERE time_ms >= ? ORDER BY id LIMIT 1",
-        now_ms - l->config.age_max_ms);
+    int64_t first_kept =
+        ask_number(l, "SELECT id FROM rejection WHERE time_ms >= ? ORDER BY id LIMIT 1",
+                   now_ms - l->config.age_max_ms);
     delete_up_to(l, first_kept >= 0 ? first_kept - 1 : last);
 }
 
@@ -329,9 +329,10 @@ static sqlite3_stmt *prepare_find(struct ledger *l, const struct ledger_query *q
     const struct slice value[] = {q->topic, q->code, q->principal, q->key_id, q->correlation_id};
     static const char *const column[] = {"topic", "code", "principal", "key_id", "correlation_id"};
     struct bytes sql = {0};
-    bytes_add_str(&sql, "SELECT id,time_ms,partition,batch_index,code,contract_version,digest,count,"
-                        "topic,path,rule,detail,key_id,principal,client_id,correlation_id"
-                        " FROM rejection WHERE time_ms >= ? AND time_ms < ?");
+    bytes_add_str(&sql,
+                  "SELECT id,time_ms,partition,batch_index,code,contract_version,digest,count,"
+                  "topic,path,rule,detail,key_id,principal,client_id,correlation_id"
+                  " FROM rejection WHERE time_ms >= ? AND time_ms < ?");
     bytes_printf(&sql, " AND id %s ?", q->ascending ? ">" : "<");
     for (size_t i = 0; i < sizeof column / sizeof *column; i++)
         add_filter(&sql, column[i], value[i]);
@@ -356,9 +357,9 @@ static void put_row(struct ledger *l, sqlite3_stmt *s, struct bytes *out)
         const char *name;
         int column;
     } number[] = {{"partition", 2}, {"batch_index", 3}, {"contract_version", 5}, {"count", 7}},
-      text[] = {{"code", 4},    {"topic", 8},      {"path", 9},       {"rule", 10},
-                {"detail", 11}, {"key_id", 12},    {"principal", 13}, {"client_id", 14},
-                {"correlation_id", 15}};
+      text[] = {{"code", 4},       {"topic", 8},      {"path", 9},
+                {"rule", 10},      {"detail", 11},    {"key_id", 12},
+                {"principal", 13}, {"client_id", 14}, {"correlation_id", 15}};
     struct json_writer w;
     char time[TIME_TEXT_SIZE];
     json_writer_init(&w, out);

@@ -1,5 +1,5 @@
-/* The running node: all rooms together. serve.c makes and stops it; admin.c, status.c and sock.c look
- * into it. Only main includes this. */
+/* The running node: all rooms together. serve.c makes and stops it; admin.c, status.c and sock.c
+ * look into it. Only main includes this. */
 #ifndef MAIN_NODE_H
 #define MAIN_NODE_H
 
@@ -25,8 +25,8 @@ struct node {
     struct admin *admin;
     char kafka_host[256], kafka_address[300], admin_url[300], peer_address[300];
     int kafka_port;
-    int64_t started_ms;       /* wall clock */
-    uint64_t started_ns;      /* monotonic */
+    int64_t started_ms;  /* wall clock */
+    uint64_t started_ns; /* monotonic */
     _Atomic bool stopping;
 };
 

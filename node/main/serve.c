@@ -27,9 +27,9 @@
 #include <unistd.h>
 
 enum {
-    ARENAS_MAX = 2,             /* of malloc: many threads allocate little */
-    TRIM_BYTES = 8 << 20,       /* free memory at the heap's top that is kept */
-    MAP_BYTES = 4 << 20,        /* larger blocks are mapped each for itself */
+    ARENAS_MAX = 2,       /* of malloc: many threads allocate little */
+    TRIM_BYTES = 8 << 20, /* free memory at the heap's top that is kept */
+    MAP_BYTES = 4 << 20,  /* larger blocks are mapped each for itself */
     API_GRACE_MS = 2000,
 };
 
@@ -292,8 +292,8 @@ static int start(struct node *n, struct err *err)
 {
     n->started_ms = thread_wall_ms();
     n->started_ns = thread_clock_ns();
-    int rc = folder_open(&n->folder, n->config.data, (int32_t)n->config.node, n->config.cluster_id,
-                         err);
+    int rc =
+        folder_open(&n->folder, n->config.data, (int32_t)n->config.node, n->config.cluster_id, err);
     if (rc)
         return rc;
     n->root.dir_fd = n->folder.dir_fd;

@@ -65,7 +65,8 @@ static void on_closed(uv_handle_t *h)
     mem_free(h->data);
 }
 
-/* A socket's path has 108 bytes at most, a data folder's may be longer: go through the descriptor. */
+/* A socket's path has 108 bytes at most, a data folder's may be longer: go through the descriptor.
+ */
 static void short_path(int dir_fd, char out[64])
 {
     snprintf(out, 64, "/proc/self/fd/%d/%s", dir_fd, name);

@@ -1,5 +1,6 @@
-/* The status socket, DIR/status.sock: each connection gets the status object and a newline, then the
- * end. It answers also when the node's addresses cannot be reached (other network namespaces). */
+/* The status socket, DIR/status.sock: each connection gets the status object and a newline, then
+ * the end. It answers also when the node's addresses cannot be reached (other network namespaces).
+ */
 #ifndef MAIN_SOCK_H
 #define MAIN_SOCK_H
 

@@ -203,8 +203,8 @@ static void raft_metrics(const struct raft_node_metrics *r, struct bytes *out)
     for (int i = 0; i < BUCKETS; i++) {
         total += r->append_bucket[i];
         if (i < BUCKETS - 1)
-            bytes_printf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
-                         64e-6 * (double)(1u << i), total);
+            bytes_printf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, 64e-6 * (double)(1u << i),
+                         total);
     }
     bytes_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.6f\n%s_count %" PRIu64 "\n",
                  name, total, name, (double)r->append_us_sum / 1e6, name, total);

@@ -57,8 +57,8 @@ static void finish_frame(struct conn *c)
     deliver(c, frame);
 }
 
-/* Cuts frames out of n bytes, as many as one turn takes; how many bytes it took. The connection may be
- * dead then. */
+/* Cuts frames out of n bytes, as many as one turn takes; how many bytes it took. The connection may
+ * be dead then. */
 static size_t consume(struct conn *c, const uint8_t *p, size_t n)
 {
     const uint8_t *start = p;

@@ -107,8 +107,8 @@ static bool resident(int fd, uint64_t position, size_t n)
     return true;
 }
 
-/* True: the next part of the head of the queue may be sent. False: the reader thread has been asked to
- * bring it into the page cache, so that a cold disk does not hold the loop. */
+/* True: the next part of the head of the queue may be sent. False: the reader thread has been asked
+ * to bring it into the page cache, so that a cold disk does not hold the loop. */
 static bool warm(struct conn *c, struct out_part *o)
 {
     if (o->position < o->warm_to)

@@ -61,7 +61,8 @@ static int write_stage(struct direct *d, int fd, uint64_t offset, size_t total)
             return -ENOTSUP;
         }
         if (n <= 0 || n % DIRECT_ALIGN_BYTES)
-            return n < 0 ? -errno : -EIO; /* a cut write: the caller's file is in an unknown state */
+            return n < 0 ? -errno
+                         : -EIO; /* a cut write: the caller's file is in an unknown state */
         done += (size_t)n;
     }
     return 0;

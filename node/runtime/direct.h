@@ -1,7 +1,8 @@
-/* Journal groups past the page cache: one aligned write with O_DIRECT and O_DSYNC instead of a copy into
- * the cache, its write-back and a sync. Measured: half the processor time of write and fdatasync at 4 KiB,
- * two thirds at 512 KiB, and no waiting behind other files' write-back. What does not fit (not aligned,
- * too large, a file system without O_DIRECT) is the caller's to write the other way. */
+/* Journal groups past the page cache: one aligned write with O_DIRECT and O_DSYNC instead of a copy
+ * into the cache, its write-back and a sync. Measured: half the processor time of write and
+ * fdatasync at 4 KiB, two thirds at 512 KiB, and no waiting behind other files' write-back. What
+ * does not fit (not aligned, too large, a file system without O_DIRECT) is the caller's to write
+ * the other way. */
 #ifndef RUNTIME_DIRECT_H
 #define RUNTIME_DIRECT_H
 

@@ -8,16 +8,16 @@
 
 struct fdcache_file {
     int fd;
-    uint32_t refs;                    /* the cache's own counts */
+    uint32_t refs;                      /* the cache's own counts */
     struct fdcache_file *newer, *older; /* NULL, NULL when not in the cache */
     bool cached;
-    uint64_t tag;                     /* which file it was when it was opened; the caller's */
+    uint64_t tag; /* which file it was when it was opened; the caller's */
     char path[];
 };
 
 struct fdcache {
-    int dir_fd;  /* paths are relative to it; borrowed */
-    int flags;   /* of openat, besides O_CLOEXEC */
+    int dir_fd; /* paths are relative to it; borrowed */
+    int flags;  /* of openat, besides O_CLOEXEC */
     unsigned max;
     unsigned n;
     struct map by_path;

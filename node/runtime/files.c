@@ -196,8 +196,8 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int files_list(struct disk *d, const char *path,
-                      void (*entry)(void *arg, const char *name), void *arg)
+static int files_list(struct disk *d, const char *path, void (*entry)(void *arg, const char *name),
+                      void *arg)
 {
     int fd = openat(of(d)->root->dir_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)

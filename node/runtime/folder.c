@@ -184,8 +184,7 @@ static int parse_node(struct folder *f, struct slice text, int64_t *node_id, str
         !json_int64(&doc, json_get(&doc, 0, "format"), &format) ||
         !json_int64(&doc, json_get(&doc, 0, "node"), node_id) ||
         !copy_text(&doc, json_get(&doc, 0, "cluster_id"), f->cluster_id, sizeof f->cluster_id) ||
-        !copy_text(&doc, json_get(&doc, 0, "incarnation"), f->incarnation,
-                   sizeof f->incarnation) ||
+        !copy_text(&doc, json_get(&doc, 0, "incarnation"), f->incarnation, sizeof f->incarnation) ||
         strlen(f->incarnation) != FOLDER_INCARNATION_HEX)
         rc = err_set(err, ERR_CORRUPT,
                      "%s/node.json is damaged: restore it from a backup (format, cluster_id, node, "

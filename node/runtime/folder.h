@@ -19,12 +19,12 @@ enum {
 };
 
 struct folder {
-    char path[4096];  /* absolute */
+    char path[4096]; /* absolute */
     int dir_fd;
     int lock_fd;
     int32_t node_id;
-    bool fresh;       /* made by this start */
-    bool written;     /* files were written that the folder must be synced for */
+    bool fresh;   /* made by this start */
+    bool written; /* files were written that the folder must be synced for */
     char incarnation[FOLDER_INCARNATION_HEX + 1];
     char cluster_id[FOLDER_CLUSTER_ID_MAX + 1]; /* "" until the cluster has one */
     char token[FOLDER_TOKEN_CHARS + 1];

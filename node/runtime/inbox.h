@@ -1,6 +1,6 @@
-/* Messages from other threads into a libuv loop: a mutex-guarded array and one wake-up. Every sender
- * is bounded by something of its own (the memory budget, the pool's queue, one view, one request per
- * connection), so the array is bounded by them. */
+/* Messages from other threads into a libuv loop: a mutex-guarded array and one wake-up. Every
+ * sender is bounded by something of its own (the memory budget, the pool's queue, one view, one
+ * request per connection), so the array is bounded by them. */
 #ifndef RUNTIME_INBOX_H
 #define RUNTIME_INBOX_H
 
@@ -11,7 +11,7 @@
 #include <uv.h>
 
 struct inbox_message {
-    int kind;     /* the receiver's enum */
+    int kind; /* the receiver's enum */
     int status;
     uint64_t id;
     void *p;

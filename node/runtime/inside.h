@@ -1,5 +1,5 @@
-/* The inside of the runtime: the data thread's state. runtime.c builds and stops it, turn.c runs it,
- * metrics.c describes it. */
+/* The inside of the runtime: the data thread's state. runtime.c builds and stops it, turn.c runs
+ * it, metrics.c describes it. */
 #ifndef RUNTIME_INSIDE_H
 #define RUNTIME_INSIDE_H
 

@@ -84,7 +84,8 @@ void conn_kill(struct conn *c, const char *why)
         return;
     c->dead = true;
     if (why)
-        log_event(LOG_DEBUG, "runtime", "connection closed", LOG_I("conn", c->id), LOG_T("why", why));
+        log_event(LOG_DEBUG, "runtime", "connection closed", LOG_I("conn", c->id),
+                  LOG_T("why", why));
     if (n->closed_n == n->closed_cap) {
         n->closed_cap = n->closed_cap ? 2 * n->closed_cap : 64;
         n->closed = mem_realloc(n->closed, n->closed_cap * sizeof *n->closed);
@@ -112,6 +113,14 @@ static uint32_t take_slot(struct net *n)
 uint64_t net_adopt(struct net *n, int fd, struct slice peer)
 {
     struct conn *c = MEM_NEW(struct conn);
+    int rc = uv_poll_init(n->loop, &c->poll, fd);
+    if (rc) { /* the kernel has no room for one more: as if it had not been accepted */
+        log_event(LOG_WARN, "runtime", "connection refused", LOG_T("why", uv_strerror(rc)));
+        n->stats.refused++;
+        close(fd);
+        mem_free(c);
+        return 0;
+    }
     uint32_t slot = take_slot(n);
     c->net = n;
     c->id = (++n->next_serial << SLOT_BITS) | slot;
@@ -120,8 +129,6 @@ uint64_t net_adopt(struct net *n, int fd, struct slice peer)
     c->active_ms = uv_now(n->loop);
     c->poll.data = c;
     n->slot[slot] = c;
-    int rc = uv_poll_init(n->loop, &c->poll, fd);
-    ASSERT(rc == 0);
     n->stats.accepted++;
     n->stats.open++;
     n->handler.opened(n->handler.arg, c->id, peer);
@@ -137,7 +144,8 @@ static void peer_text(const struct sockaddr_storage *sa, socklen_t n, char out[8
     snprintf(out, 80, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-static void take_connection(struct net *n, int fd, const struct sockaddr_storage *sa, socklen_t sa_n)
+static void take_connection(struct net *n, int fd, const struct sockaddr_storage *sa,
+                            socklen_t sa_n)
 {
     if (n->stats.open >= n->config.max_connections) {
         n->stats.refused++;
@@ -315,8 +323,7 @@ static struct out_part part_from(struct net *n, const struct send_part *p)
     if (p->buf)
         return (struct out_part){.buf = p->buf, .p = p->bytes.p, .n = p->bytes.n};
     struct fdcache_file *file = fdcache_get(&n->files, p->range.path, p->range.segment);
-    return (struct out_part){
-        .file = file, .position = p->range.position, .n = p->range.size_bytes};
+    return (struct out_part){.file = file, .position = p->range.position, .n = p->range.size_bytes};
 }
 
 void net_send(struct net *n, uint64_t conn, const struct send_part *part, size_t parts_n)
@@ -391,7 +398,8 @@ static void bury(struct conn *c)
     if (c->stalled)
         c->net->stats.stalled--;
     uv_close((uv_handle_t *)&c->poll, on_closed);
-    /* Only now: uv_close takes the number out of epoll, where a new connection may not stand yet. */
+    /* Only now: uv_close takes the number out of epoll, where a new connection may not stand yet.
+     */
     close(c->fd);
 }
 

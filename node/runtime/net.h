@@ -1,12 +1,12 @@
-/* Kafka connections on a libuv loop: raw non-blocking sockets, frames in, answers out. It knows frames
- * (4 bytes of length, then that many bytes) and nothing of what is in them.
+/* Kafka connections on a libuv loop: raw non-blocking sockets, frames in, answers out. It knows
+ * frames (4 bytes of length, then that many bytes) and nothing of what is in them.
  *
  * Memory is bounded from the first byte: small frames are copied out of one buffer that all
  * connections of the loop share; a frame's own buffer grows by what came, not by what was promised,
  * and stands on the budget; a connection that finds the budget empty, has too many requests
- * unanswered, or does not read its answers is not read from; the answers in memory of all connections
- * together are bounded too. Deadlines: a frame that was begun must
- * arrive at a least rate, a queue of answers must shrink, an idle connection is closed after a while.
+ * unanswered, or does not read its answers is not read from; the answers in memory of all
+ * connections together are bounded too. Deadlines: a frame that was begun must arrive at a least
+ * rate, a queue of answers must shrink, an idle connection is closed after a while.
  *
  * One thread. Callbacks only enqueue; net_turn sends what was queued. */
 #ifndef RUNTIME_NET_H
@@ -33,13 +33,13 @@ struct net_handler {
 struct net_config {
     uint32_t max_connections;
     uint32_t max_frame_bytes;
-    uint32_t max_pending;        /* requests of one connection that wait for answers */
-    uint64_t max_out_bytes;      /* answers in memory of all: above, whoever has some waits */
-    uint32_t frame_timeout_ms;   /* grace before the least rate counts */
+    uint32_t max_pending;      /* requests of one connection that wait for answers */
+    uint64_t max_out_bytes;    /* answers in memory of all: above, whoever has some waits */
+    uint32_t frame_timeout_ms; /* grace before the least rate counts */
     uint32_t idle_timeout_ms;
-    uint32_t write_timeout_ms;   /* without any progress */
-    struct budget *budget;       /* borrowed */
-    int dir_fd;                  /* of the data folder, for file ranges; borrowed */
+    uint32_t write_timeout_ms; /* without any progress */
+    struct budget *budget;     /* borrowed */
+    int dir_fd;                /* of the data folder, for file ranges; borrowed */
 };
 
 struct net_stats {
@@ -55,7 +55,8 @@ void net_new(struct net **out, uv_loop_t *loop, const struct net_config *config,
 int net_listen(struct net *n, const char *address, int port, struct err *err);
 int net_port(const struct net *n);
 void net_stop_listening(struct net *n);
-/* Takes over a connected socket, as accept does. For tests and for accept itself. */
+/* Takes over a connected socket, as accept does; 0 when the kernel has no room for it. For tests
+ * and for accept itself. */
 uint64_t net_adopt(struct net *n, int fd, struct slice peer);
 
 /* Queues parts for a connection; the references in them are taken. A connection that has gone eats

@@ -1,5 +1,6 @@
-/* The judge pool: threads that run admit_judge, each with its own scratch memory, and post the judged
- * job back. Jobs are taken in order; several finish in any order (the broker puts them in order). */
+/* The judge pool: threads that run admit_judge, each with its own scratch memory, and post the
+ * judged job back. Jobs are taken in order; several finish in any order (the broker puts them in
+ * order). */
 #ifndef RUNTIME_POOL_H
 #define RUNTIME_POOL_H
 

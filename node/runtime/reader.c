@@ -61,8 +61,7 @@ static void *reader_main(void *arg)
     return NULL;
 }
 
-int reader_start(struct reader **out, struct files_root *root, struct inbox *inbox,
-                 struct err *err)
+int reader_start(struct reader **out, struct files_root *root, struct inbox *inbox, struct err *err)
 {
     struct reader *r = MEM_NEW(struct reader);
     files_init(&r->files, root, FDCACHE_DISK_MAX);

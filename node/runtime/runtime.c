@@ -50,8 +50,8 @@ static void on_budget(void *arg)
     inbox_post(&rt->inbox, &m, 1);
 }
 
-/* On the journal writer's thread: nothing that this write was to make durable may be answered, and a
- * second sync could lie (design 6.7). */
+/* On the journal writer's thread: nothing that this write was to make durable may be answered, and
+ * a second sync could lie (design 6.7). */
 static void on_journal_failed(void *arg, const struct disk_op *op, int status)
 {
     struct runtime *rt = arg;
@@ -142,9 +142,9 @@ void runtime_free(struct runtime *rt)
     rt->ended = true;
     inbox_drain(&rt->inbox);
     net_shutdown(rt->net);
-    uv_handle_t *handle[] = {(uv_handle_t *)&rt->prepare, (uv_handle_t *)&rt->check, (uv_handle_t *)&rt->more,
-                             (uv_handle_t *)&rt->tick, (uv_handle_t *)&rt->second,
-                             (uv_handle_t *)&rt->grace};
+    uv_handle_t *handle[] = {(uv_handle_t *)&rt->prepare, (uv_handle_t *)&rt->check,
+                             (uv_handle_t *)&rt->more,    (uv_handle_t *)&rt->tick,
+                             (uv_handle_t *)&rt->second,  (uv_handle_t *)&rt->grace};
     for (size_t i = 0; i < sizeof handle / sizeof *handle; i++)
         uv_close(handle[i], NULL);
     inbox_close(&rt->inbox);
@@ -202,9 +202,8 @@ static int start_threads(struct runtime *rt, struct err *err)
                                        .failed_arg = rt};
         rc = writer_start(&rt->writer[q], &config, err);
     }
-    struct pool_config pool = {.threads = rt->config.judge_threads,
-                               .inbox = &rt->inbox,
-                               .done_kind = MESSAGE_JUDGED};
+    struct pool_config pool = {
+        .threads = rt->config.judge_threads, .inbox = &rt->inbox, .done_kind = MESSAGE_JUDGED};
     if (!rc)
         rc = pool_start(&rt->pool, &pool, err);
     if (!rc)

@@ -1,6 +1,6 @@
 /* The runtime turns the world into the broker's events and its effects into the world: one data
- * thread with a libuv loop, the Kafka listener and its connections; a writer thread for the journal and
- * one for segments; the judge pool; a reader for cold ranges. It decides nothing.
+ * thread with a libuv loop, the Kafka listener and its connections; a writer thread for the journal
+ * and one for segments; the judge pool; a reader for cold ranges. It decides nothing.
  *
  *   runtime_new    binds the listener
  *   runtime_open   opens the broker: recovery, on the caller's thread
@@ -31,15 +31,15 @@ struct runtime_hooks {
 struct runtime_config {
     struct broker_config broker; /* advertised_port 0: the listener's own */
     struct store_config store;
-    struct files_root *root;     /* the data folder; borrowed */
-    const char *kafka_address;   /* borrowed during runtime_new */
-    int kafka_port;              /* 0: a free one */
+    struct files_root *root;   /* the data folder; borrowed */
+    const char *kafka_address; /* borrowed during runtime_new */
+    int kafka_port;            /* 0: a free one */
     uint32_t max_connections, max_pending;
     uint32_t frame_timeout_ms, idle_timeout_ms, write_timeout_ms;
-    uint64_t memory_bytes;       /* the budget of requests in memory */
+    uint64_t memory_bytes; /* the budget of requests in memory */
     unsigned judge_threads;
-    bool journal_direct;         /* journal groups past the page cache (runtime/direct.h) */
-    uint64_t watermark_bytes;    /* free space below which appends are refused */
+    bool journal_direct;      /* journal groups past the page cache (runtime/direct.h) */
+    uint64_t watermark_bytes; /* free space below which appends are refused */
     struct runtime_hooks hooks;
 };
 

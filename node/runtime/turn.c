@@ -196,9 +196,10 @@ static void arm_tick(struct runtime *rt)
     if (rt->tick_armed && at_ms == rt->tick_at_ms)
         return;
     int64_t now_ms = thread_wall_ms();
-    /* At most a second ahead, so that a clock that is set back delays nothing for long. */
-    int64_t wait_ms = at_ms <= now_ms ? 0 : at_ms - now_ms;
-    wait_ms = wait_ms > 1000 ? 1000 : wait_ms;
+    /* At most a second ahead, so that a clock that is set back delays nothing for long; and never
+     * at once, so that a deadline that cannot be met yet does not spin. */
+    int64_t wait_ms = at_ms - now_ms > TICK_MOST_MS ? TICK_MOST_MS : at_ms - now_ms;
+    wait_ms = wait_ms < TICK_LEAST_MS ? TICK_LEAST_MS : wait_ms;
     rt->tick_armed = true;
     rt->tick_at_ms = at_ms;
     uv_update_time(&rt->loop);

@@ -71,8 +71,8 @@ static void run(struct writer *w, struct disk_op *op, size_t n)
         }
         int rc = execute(w, &op[i]);
         disk_op_release(&op[i]);
-        done[done_n++] = (struct inbox_message){
-            .kind = w->config.done_kind, .id = op[i].id, .status = rc};
+        done[done_n++] =
+            (struct inbox_message){.kind = w->config.done_kind, .id = op[i].id, .status = rc};
     }
     post(w, done, done_n);
 }

@@ -8,12 +8,12 @@
 #include "runtime/inbox.h"
 
 struct writer_config {
-    const char *name;         /* of the thread, at most 15 characters */
+    const char *name; /* of the thread, at most 15 characters */
     struct files_root *root;
     unsigned cache_max;
     struct inbox *inbox;
-    int done_kind;            /* message kind of a completion */
-    bool direct;              /* DISK_WRITE_SYNC past the page cache where that is possible */
+    int done_kind; /* message kind of a completion */
+    bool direct;   /* DISK_WRITE_SYNC past the page cache where that is possible */
     /* Called on the writer's thread when a write or a sync of DISK_WRITE_SYNC failed, before the
      * completion is posted; the journal's ends the process here (design 6.7). May be NULL. */
     void (*failed)(void *arg, const struct disk_op *op, int status);

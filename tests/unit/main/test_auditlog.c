@@ -78,7 +78,8 @@ static bool verified(const struct audit_head *head)
     return ok;
 }
 
-/* After a crash the same records are applied again: none stands twice, a torn line is written anew. */
+/* After a crash the same records are applied again: none stands twice, a torn line is written anew.
+ */
 static void test_applied_again(void **state)
 {
     (void)state;

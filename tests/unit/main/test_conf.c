@@ -45,8 +45,11 @@ static void test_file(void **state)
     (void)state;
     struct config c;
     struct err err;
-    assert_int_equal(load(&c, "# comment\ndata: /d\ngovernance: off\nmemory: 64MiB\n\nnode: 7\n"
-                              "kafka-listen: \"[::1]:9092\"\nidle-timeout: 5m\n", &err), 0);
+    assert_int_equal(load(&c,
+                          "# comment\ndata: /d\ngovernance: off\nmemory: 64MiB\n\nnode: 7\n"
+                          "kafka-listen: \"[::1]:9092\"\nidle-timeout: 5m\n",
+                          &err),
+                     0);
     assert_string_equal(c.data, "/d");
     assert_false(c.governance);
     assert_int_equal(c.memory_bytes, 64 << 20);
@@ -112,8 +115,8 @@ static void test_flags(void **state)
     assert_string_equal(c.data, "/d");
     unlink(path);
     char *wrong[][2] = {{"--data", NULL}, {"data", "/d"}, {"--dta", "/d"}, {"--node", "x"}};
-    static const char *const message[] = {"needs a value", "unexpected argument", "did you mean data",
-                                          "--node"};
+    static const char *const message[] = {"needs a value", "unexpected argument",
+                                          "did you mean data", "--node"};
     for (int i = 0; i < 4; i++) {
         assert_true(conf_args(&c, wrong[i][1] ? 2 : 1, wrong[i], &err) < 0);
         assert_non_null(strstr(err.msg, message[i]));
@@ -162,7 +165,8 @@ static void test_addresses(void **state)
     assert_int_equal(port, 0);
     assert_true(conf_address("[fe80::1]:9092", host, &port));
     assert_string_equal(host, "fe80::1");
-    static const char *const bad[] = {"", ":", ":1", "a:", "a:b", "a:1b", "a:-1", "[]:1", "[a:1", "a:123456"};
+    static const char *const bad[] = {"",     ":",    ":1",   "a:",   "a:b",
+                                      "a:1b", "a:-1", "[]:1", "[a:1", "a:123456"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(conf_address(bad[i], host, &port));
 }
@@ -218,9 +222,12 @@ int main(int argc, char **argv)
     if (argc > 1)
         source_dir = argv[1];
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_file),
-        cmocka_unit_test(test_bad_files), cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_check),     cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_documents_are_up_to_date),
         cmocka_unit_test(test_sample_loads),
     };

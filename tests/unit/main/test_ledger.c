@@ -1,4 +1,5 @@
-/* The rejection ledger: written in batches, searched after what was added before, bounded, rebuilt. */
+/* The rejection ledger: written in batches, searched after what was added before, bounded, rebuilt.
+ */
 #include "main/ledger.h"
 
 #include <setjmp.h>
@@ -129,7 +130,8 @@ static void test_find(void **state)
     struct ledger_query newest = {.after = -1, .limit = 1};
     int64_t next;
     assert_int_equal(find(l, newest, &next, text, sizeof text), 1);
-    assert_non_null(strstr(text, "\"time\":\"2023-11-14T22:13:20.999Z\",\"node\":7,\"partition\":999"));
+    assert_non_null(
+        strstr(text, "\"time\":\"2023-11-14T22:13:20.999Z\",\"node\":7,\"partition\":999"));
     assert_non_null(strstr(text, "\"path\":\"/a/\\\"b\\\"\""));
     ledger_stop(l);
     /* It is there after a restart, and what was added right before the stop too. */

@@ -26,7 +26,7 @@ struct world {
     int peer;
     uint64_t conn;
     uint32_t requests, opened, closed, pending;
-    struct bytes got; /* all frames' bytes, one after the other */
+    struct bytes got;     /* all frames' bytes, one after the other */
     struct buf *kept[64]; /* frames that the "broker" still holds */
     size_t kept_n;
     bool keep;
@@ -220,8 +220,9 @@ static void test_byte_by_byte(void **state)
 static void test_bad_sizes(void **state)
 {
     (void)state;
-    static const uint32_t bad[] = {0, 7, MAX_FRAME + 1, 0x7fffffff, 0x80000000u, 0xffffffffu,
-                                   0x15030100 /* a TLS alert, KAFKA-4090 */};
+    static const uint32_t bad[] = {
+        0,           7,           MAX_FRAME + 1, 0x7fffffff,
+        0x80000000u, 0xffffffffu, 0x15030100 /* a TLS alert, KAFKA-4090 */};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct world w;
         set_up(&w, 64 << 20, 1000);
@@ -379,8 +380,8 @@ static void test_sending(void **state)
     bytes_free(&in);
 }
 
-/* A range that is not in the page cache is asked for and sent when it is there; what is queued behind it
- * waits, in order. */
+/* A range that is not in the page cache is asked for and sent when it is there; what is queued
+ * behind it waits, in order. */
 static void test_cold_range(void **state)
 {
     (void)state;
@@ -401,7 +402,8 @@ static void test_cold_range(void **state)
     net_send(w.net, w.conn, part, 3);
     spin(&w, 3);
     if (w.warms == 0)
-        print_message("the file system keeps or hides what is cached: only the sending is tested\n");
+        print_message(
+            "the file system keeps or hides what is cached: only the sending is tested\n");
     uint8_t *page = mem_alloc(NET_WARM_BYTES);
     for (int i = 0; i < 20000 && in.n < keep.n; i++) {
         uint8_t chunk[65536];

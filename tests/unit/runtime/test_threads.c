@@ -72,8 +72,8 @@ static struct disk_op write_op(uint64_t id, const char *path, uint64_t offset, s
     return op;
 }
 
-/* Each operation writes its number over the one before: the last must win, completions come in order,
- * and every reference is given back. */
+/* Each operation writes its number over the one before: the last must win, completions come in
+ * order, and every reference is given back. */
 static void test_writer_order(void **state)
 {
     (void)state;
@@ -81,11 +81,8 @@ static void test_writer_order(void **state)
     struct world w;
     set_up(&w);
     struct writer *writer;
-    struct writer_config config = {.name = "test",
-                                   .root = &w.root,
-                                   .cache_max = 4,
-                                   .inbox = &w.inbox,
-                                   .done_kind = 1};
+    struct writer_config config = {
+        .name = "test", .root = &w.root, .cache_max = 4, .inbox = &w.inbox, .done_kind = 1};
     struct buf *b[N];
     assert_int_equal(writer_start(&writer, &config, NULL), 0);
     for (uint64_t i = 0; i < N; i++) {
@@ -174,8 +171,8 @@ static void test_writer_stop_finishes(void **state)
     tear_down(&w);
 }
 
-/* Past the page cache or not, the file is the same: aligned groups, unaligned ones, a file that is not
- * there yet, one that is removed in between. */
+/* Past the page cache or not, the file is the same: aligned groups, unaligned ones, a file that is
+ * not there yet, one that is removed in between. */
 static void test_direct_writes(void **state)
 {
     (void)state;
@@ -273,9 +270,12 @@ static void test_histogram(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_writer_order), cmocka_unit_test(test_writer_failure),
-        cmocka_unit_test(test_writer_stop_finishes), cmocka_unit_test(test_direct_writes),
-        cmocka_unit_test(test_reader), cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_writer_order),
+        cmocka_unit_test(test_writer_failure),
+        cmocka_unit_test(test_writer_stop_finishes),
+        cmocka_unit_test(test_direct_writes),
+        cmocka_unit_test(test_reader),
+        cmocka_unit_test(test_histogram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
