@@ -17,9 +17,11 @@ static inline bool read_number(const uint8_t **p, const uint8_t *end, size_t max
         *v = (uint64_t)(q[0] & 0x7f) | (uint64_t)q[1] << 7;
     } else {
         n = varint_get(q, end, max_bytes, v);
+        if (n == 0)
+            return false;
     }
     *p = q + n;
-    return n > 0;
+    return true;
 }
 
 static inline bool read_varint(const uint8_t **p, const uint8_t *end, int32_t *out)

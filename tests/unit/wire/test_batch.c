@@ -233,6 +233,7 @@ static void damaged_records_are_refused(void **state)
         assert_true(n <= 6);
     }
     mem_free(copy);
+    assert_int_equal(walk(&b, SLICE_NULL, true, &n), ERR_INVALID);
     b.records_count = 5; /* bytes behind the last */
     b.last_offset_delta = 4;
     assert_int_equal(walk(&b, b.records, true, &n), ERR_INVALID);
