@@ -189,9 +189,10 @@ static void broker_second(struct broker *b)
         return;
     sequence_tick(b);
     txn_replay_tick(b->replay, b->now_ms);
+    rebuild_second(b);
     txn_replay_stats(b->replay, &stats);
     b->second_at_ms = b->now_ms + 1000;
-    b->second_wakes = stats.entries > 0;
+    b->second_wakes = stats.entries > 0 || b->unnoted;
 }
 
 static void broker_route(struct broker *b, const struct event *ev)

@@ -29,7 +29,9 @@ enum {
     BROKER_AUTO_CREATE_WAIT_MS = 2000,
     /* Producer state is noted in the journal after so many appended bytes of a partition, so that a
      * restart scans no more than this. */
-    BROKER_NOTE_BYTES = 4 << 20,
+    BROKER_NOTE_BYTES = 1 << 20,
+    /* And when nothing was appended for so long. */
+    BROKER_NOTE_QUIET_MS = 2000,
     /* Producer ids asked from the catalogue at a time (as Kafka's block size). */
     BROKER_PRODUCER_IDS_BLOCK = 1000,
     BROKER_PRODUCER_IDS_WAIT_MS = 5000,

@@ -66,8 +66,41 @@ void rebuild_note(struct broker *b, struct partition *p)
 void rebuild_appended(struct broker *b, struct partition *p, size_t n)
 {
     p->since_note_bytes += n;
+    p->appended_ms = b->now_ms;
+    if (!p->unnoted) {
+        p->unnoted = true;
+        p->unnoted_next = b->unnoted;
+        b->unnoted = p;
+    }
     if (p->since_note_bytes >= p->note_after_bytes)
         rebuild_note(b, p);
+}
+
+void rebuild_second(struct broker *b)
+{
+    struct partition **at = &b->unnoted;
+    while (*at) {
+        struct partition *p = *at;
+        bool quiet = b->now_ms - p->appended_ms >= BROKER_NOTE_QUIET_MS;
+        if (p->since_note_bytes > 0 && !quiet) {
+            at = &p->unnoted_next;
+            continue;
+        }
+        *at = p->unnoted_next;
+        p->unnoted = false;
+        if (p->since_note_bytes > 0)
+            rebuild_note(b, p);
+    }
+}
+
+void rebuild_forget(struct broker *b, struct partition *p)
+{
+    struct partition **at = &b->unnoted;
+    while (p->unnoted && *at != p)
+        at = &(*at)->unnoted_next;
+    if (p->unnoted)
+        *at = p->unnoted_next;
+    p->unnoted = false;
 }
 
 /* Retention has passed the note: what the note does not say would be lost with the records. */

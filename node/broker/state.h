@@ -164,6 +164,9 @@ struct partition {
     int64_t replay_blind_until_ms; /* the memory could not be rebuilt in full: refuse until then */
     int64_t noted_offset;          /* producer state is noted up to here */
     uint64_t since_note_bytes, note_after_bytes;
+    int64_t appended_ms; /* last append */
+    bool unnoted;        /* on the broker's list of partitions with bytes since the note */
+    struct partition *unnoted_next;
     struct produce_queue admission; /* first in, first out */
     struct produce_queue ack;       /* appended, or duplicates of what is */
     struct fetch_part *waiters;
@@ -224,6 +227,7 @@ struct broker {
     uint64_t next_catalogue_id;
     uint64_t rng;
 
+    struct partition *unnoted;
     struct txn_ids ids;
     struct request_row *ids_first, *ids_last; /* InitProducerId requests that wait for a block */
     struct txn_replay *replay;                /* owned; one for all partitions */
@@ -336,6 +340,9 @@ void rebuild_producers(struct broker *b, struct partition *p);
 void rebuild_replay(struct broker *b, struct partition *p);
 void rebuild_note(struct broker *b, struct partition *p);
 void rebuild_appended(struct broker *b, struct partition *p, size_t n);
+/* Once a second: notes what is quiet now, so that a restart has nothing to scan. */
+void rebuild_second(struct broker *b);
+void rebuild_forget(struct broker *b, struct partition *p);
 void rebuild_start_moved(struct broker *b, struct partition *p);
 
 /* ---- handle_fetch.c ---- */

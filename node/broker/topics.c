@@ -141,6 +141,7 @@ static void partition_remove(struct broker *b, struct partition *p)
     produce_fail_all(b, p, WIRE_E_UNKNOWN_TOPIC_OR_PARTITION);
     fetch_fail_all(b, p);
     delete_records_fail_all(b, p);
+    rebuild_forget(b, p);
     store_delete(b->store, p->log, &b->ops);
     partition_free(p);
 }
