@@ -374,6 +374,11 @@ static void run_seed(uint64_t seed)
     struct world *w = MEM_NEW(struct world);
     w->seed = w->random = seed;
     fx_init(&w->fx, seed);
+    static const uint64_t rings[] = {192 << 10, 256 << 10, 512 << 10};
+    w->fx.config.journal_total_bytes = rings[rnd(w, 3)];
+    w->fx.config.group_max_bytes = rnd(w, 3) ? 16 << 10 : 4 << 10;
+    w->fx.config.index_interval_bytes = rnd(w, 2) ? 512 : 4096;
+    w->fx.config.segment_bytes = rnd(w, 3) ? 16 << 10 : 100 << 10;
     w->fx.moved = moved;
     w->fx.arg = w;
     for (int i = 0; i < PLOGS; i++) {

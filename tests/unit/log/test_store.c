@@ -5,6 +5,7 @@
 #include "wire/batch.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 
 static struct plog *open_one(struct fixture *fx, uint64_t seed)
@@ -717,6 +718,48 @@ static void test_ring_goes_round(void **state)
     fx_free(&fx);
 }
 
+/* An idle replica costs less than 1 KB, and opening thousands is a matter of stat calls. */
+static void test_thousands_of_replicas_are_cheap(void **state)
+{
+    (void)state;
+    enum { N = 2000 };
+    struct fixture fx;
+    open_one(&fx, 25);
+    fx.config.journal_total_bytes = 1 << 20;
+    size_t before = 0;
+    for (int round = 0; round < 2; round++) { /* the first one grows the queue of what waits */
+        fx_drain(&fx);
+        before = mallinfo2().uordblks;
+        for (int i = 0; i < N; i++) {
+            struct plog_id id = fx_id(3 + round, i);
+            store_create(fx.s, &id, 0);
+        }
+    }
+    assert_in_range((mallinfo2().uordblks - before) / N, 1, 1023);
+    fx_drain(&fx);
+    reopen(&fx);
+    int n = 0;
+    for (struct plog *p = NULL; (p = store_next(fx.s, p));) {
+        n++;
+    }
+    assert_int_equal(n, 2 * N + 1);
+    fx_free(&fx);
+}
+
+/* A restart with little to replay waits for a handful of syncs only. */
+static void test_a_restart_syncs_little(void **state)
+{
+    (void)state;
+    struct fixture fx;
+    struct plog *p = open_one(&fx, 26);
+    fill(&fx, p, 3);
+    fx_close(&fx);
+    uint64_t calls = sim_disk_calls(fx.sd);
+    assert_int_equal(fx_open(&fx), 0);
+    assert_true(sim_disk_calls(fx.sd) - calls < 24); /* writes, syncs and names together */
+    fx_free(&fx);
+}
+
 struct scanned {
     int64_t next;
     int n, stop_after;
@@ -774,6 +817,8 @@ int main(void)
         cmocka_unit_test(test_foreign_journal_refuses),
         cmocka_unit_test(test_missing_segment_refuses),
         cmocka_unit_test(test_ring_goes_round),
+        cmocka_unit_test(test_thousands_of_replicas_are_cheap),
+        cmocka_unit_test(test_a_restart_syncs_little),
         cmocka_unit_test(test_scan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
