@@ -227,6 +227,7 @@ static void *ledger_main(void *arg)
 {
     struct ledger *l = arg;
     thread_name("writ-ledger");
+    thread_yield_to_others();
     pthread_mutex_lock(&l->lock);
     while (l->first || !l->stopping) {
         if (!l->first) {

@@ -30,6 +30,7 @@ enum {
     INBOX_MESSAGES_KEPT = 4096, /* memory kept between turns */
     POOL_THREADS_MAX = 64,
     POOL_QUEUE_JOBS = 4096, /* above: reading stops until the pool has caught up */
+    THREAD_NICE = 5,        /* of threads that yield to others */
     THREAD_STACK_BYTES = 512 * 1024,
 
     /* Files */

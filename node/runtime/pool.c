@@ -38,6 +38,7 @@ static void *pool_main(void *arg)
     struct pool *p = arg;
     struct admit_scratch *scratch = NULL; /* made with the first job: an idle node stays small */
     thread_name("writ-judge");
+    thread_yield_to_others(); /* answers and reads of others go before signatures */
     pthread_mutex_lock(&p->lock);
     for (struct admit_job *job; (job = take(p));) {
         pthread_mutex_unlock(&p->lock);

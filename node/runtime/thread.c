@@ -4,7 +4,9 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 int thread_start(pthread_t *out, void *(*run)(void *arg), void *arg, struct err *err)
 {
@@ -20,6 +22,12 @@ int thread_start(pthread_t *out, void *(*run)(void *arg), void *arg, struct err 
     if (rc)
         return err_set(err, ERR_IO, "cannot start a thread: %s", strerror(rc));
     return 0;
+}
+
+void thread_yield_to_others(void)
+{
+    /* In Linux nice belongs to the thread. Failing is no harm. */
+    setpriority(PRIO_PROCESS, (id_t)gettid(), THREAD_NICE);
 }
 
 void thread_name(const char *name)

@@ -9,6 +9,8 @@
 
 /* A joinable thread with a small stack and all signals blocked (they go to the main thread). */
 int thread_start(pthread_t *out, void *(*run)(void *arg), void *arg, struct err *err);
+/* The calling thread yields to others of the process: for work that may use all processors. */
+void thread_yield_to_others(void);
 void thread_name(const char *name); /* of the calling thread; at most 15 characters */
 
 uint64_t thread_clock_ns(void); /* CLOCK_MONOTONIC */
