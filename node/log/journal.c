@@ -145,6 +145,8 @@ void log_journal_prepare(struct store *s, int64_t now_ms, struct disk_ops *ops)
 {
     struct log_journal *j = &s->journal;
     bool soon = j->current >= 0 && j->position > j->slot[j->current].capacity / 2;
+    /* On a nearly full disk only what waits counts: it may be retention's way to make space. */
+    soon = soon && !s->space_low;
     if (s->failed || j->prepare_slot >= 0 || now_ms < j->prepare_again_ms ||
         (!soon && !j->file_wanted)) {
         return;
