@@ -172,7 +172,7 @@ void catalogue_apply(struct catalogue *c, uint64_t index, struct slice facts,
     if (rc == ERR_UNSUPPORTED) {
         /* Nodes that skip what others write would be two clusters. */
         log_event(LOG_ERROR, "catalogue", "cannot apply", LOG_T("why", err.msg));
-        ASSERT(!"every entry is of a version that this node knows");
+        ASSERT(rc != ERR_UNSUPPORTED);
     }
     if (rc != 0)
         outcome_set(to, (enum err_code)rc, "entry.corrupt", "%s", err.msg);

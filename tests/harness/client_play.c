@@ -181,7 +181,7 @@ void *world_poll(struct world *w, uint64_t conn)
     struct slice body;
     struct err err = {0};
     int32_t correlation;
-    void *out;
+    void *out = NULL;
     c->last = a->frame;
     int16_t version = a->version;
     /* KIP-511: an unknown version of ApiVersions is answered in version 0. */
