@@ -89,6 +89,11 @@ void kafka_close(struct kafka_client *c)
     mem_free(c);
 }
 
+int kafka_fd(const struct kafka_client *c)
+{
+    return c->fd;
+}
+
 void kafka_set_timeout(struct kafka_client *c, int timeout_ms)
 {
     c->timeout_ms = timeout_ms;

@@ -23,6 +23,10 @@ void kafka_close(struct kafka_client *c); /* NULL is allowed */
 void kafka_set_timeout(struct kafka_client *c, int timeout_ms);
 void kafka_set_client_id(struct kafka_client *c, const char *client_id); /* default "test" */
 
+/* The socket, for a program that sends and receives by itself and leaves connecting and closing to
+ * this one. */
+int kafka_fd(const struct kafka_client *c);
+
 /* Bytes as they are. kafka_read_frame: *frame (without its length) is lent until the next call.
  *   ERR_UNAVAILABLE  nothing came within the time-out
  *   ERR_NOT_FOUND    the server has closed the connection
