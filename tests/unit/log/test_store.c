@@ -735,7 +735,9 @@ static void test_thousands_of_replicas_are_cheap(void **state)
             store_create(fx.s, &id, 0);
         }
     }
-    assert_in_range((mallinfo2().uordblks - before) / N, 1, 1023);
+    if (before) { /* sanitizers have an allocator that does not say */
+        assert_in_range((mallinfo2().uordblks - before) / N, 1, 1023);
+    }
     fx_drain(&fx);
     reopen(&fx);
     int n = 0;
