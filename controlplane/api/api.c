@@ -292,9 +292,10 @@ static void route_call(struct api_ctx *x)
     x->principal = known ? SLICE_LIT("admin") : SLICE_LIT("anonymous");
     if (!open && x->api->config.token_required && !known) {
         api_field(x, "WWW-Authenticate", "Bearer");
-        api_problem(x, 401, "token.required",
-                    "send \"Authorization: Bearer TOKEN\"; the token is in the file \"token\" of the "
-                    "node's data folder");
+        api_problem(
+            x, 401, "token.required",
+            "send \"Authorization: Bearer TOKEN\"; the token is in the file \"token\" of the "
+            "node's data folder");
     } else if (x->route) {
         x->route->handle(x);
     } else if (allow[0]) {
@@ -308,8 +309,7 @@ static void route_call(struct api_ctx *x)
 static void finish(struct api_ctx *x, struct slice correlation_id)
 {
     if (correlation_id.n)
-        api_field(x, "X-Request-Id", "%.*s",
-                  (int)(correlation_id.n > 128 ? 128 : correlation_id.n),
+        api_field(x, "X-Request-Id", "%.*s", (int)(correlation_id.n > 128 ? 128 : correlation_id.n),
                   (const char *)correlation_id.p);
 }
 
@@ -319,8 +319,12 @@ void api_call(struct api *a, const struct view *view, const struct api_call *cal
     struct arena arena;
     arena_init(&arena, 0);
     memset(out, 0, sizeof *out);
-    struct api_ctx x = {.api = a, .view = view, .call = call, .resp = &out->response,
-                        .outcome = out, .arena = &arena};
+    struct api_ctx x = {.api = a,
+                        .view = view,
+                        .call = call,
+                        .resp = &out->response,
+                        .outcome = out,
+                        .arena = &arena};
     route_call(&x);
     if (out->next == API_ANSWERED)
         finish(&x, call->correlation_id);
@@ -331,8 +335,12 @@ void api_result(struct api *a, const struct view *view, struct api_pending *p,
                 const struct result *result, struct api_response *out)
 {
     memset(out, 0, sizeof *out);
-    struct api_ctx x = {.api = a, .view = view, .route = p->route, .principal = p->principal,
-                        .resp = out, .arena = &p->arena};
+    struct api_ctx x = {.api = a,
+                        .view = view,
+                        .route = p->route,
+                        .principal = p->principal,
+                        .resp = out,
+                        .arena = &p->arena};
     p->on_result(&x, p, result);
     finish(&x, p->correlation_id);
     pending_free(p);
@@ -342,8 +350,12 @@ void api_reply(struct api *a, const struct view *view, struct api_pending *p,
                const struct api_reply *reply, struct api_response *out)
 {
     memset(out, 0, sizeof *out);
-    struct api_ctx x = {.api = a, .view = view, .route = p->route, .principal = p->principal,
-                        .resp = out, .arena = &p->arena};
+    struct api_ctx x = {.api = a,
+                        .view = view,
+                        .route = p->route,
+                        .principal = p->principal,
+                        .resp = out,
+                        .arena = &p->arena};
     if (reply->code)
         api_problem(&x, api_status_of(reply->code, ""), err_code_name(reply->code), "%s",
                     reply->message);

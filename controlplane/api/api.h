@@ -34,15 +34,15 @@ void api_response_free(struct api_response *r);
 
 /* Things that only the running node knows. The shell fills the reply's JSON. */
 enum api_question_kind {
-    API_ASK_REJECTIONS,  /* the ledger */
-    API_ASK_AUDIT,       /* the audit file */
+    API_ASK_REJECTIONS, /* the ledger */
+    API_ASK_AUDIT,      /* the audit file */
     API_ASK_AUDIT_VERIFY,
-    API_ASK_OFFSETS,     /* of one topic: start, end, size per partition */
-    API_ASK_STATUS,      /* the node's own status */
-    API_ASK_METRICS,     /* Prometheus text */
-    API_ASK_READY,       /* reasons why not; empty: ready */
-    API_ASK_EXPORT,      /* catalogue_export */
-    API_ASK_HISTORY,     /* catalogue_topic_history */
+    API_ASK_OFFSETS, /* of one topic: start, end, size per partition */
+    API_ASK_STATUS,  /* the node's own status */
+    API_ASK_METRICS, /* Prometheus text */
+    API_ASK_READY,   /* reasons why not; empty: ready */
+    API_ASK_EXPORT,  /* catalogue_export */
+    API_ASK_HISTORY, /* catalogue_topic_history */
     API_ASK_DIGEST,
 };
 
@@ -50,8 +50,8 @@ struct api_question {
     enum api_question_kind kind;
     struct slice topic;
     struct slice code, principal, key_id, correlation_id, action, target; /* filters; NULL: any */
-    int64_t since_ms, until_ms; /* 0: open */
-    int64_t after;              /* cursor: entries with a larger sequence number (newest first: smaller) */
+    int64_t since_ms, until_ms;                                           /* 0: open */
+    int64_t after; /* cursor: entries with a larger sequence number (newest first: smaller) */
     bool ascending;
     int32_t limit;
 };
@@ -71,10 +71,10 @@ struct api_pending; /* opaque: what a call waits for */
 
 struct api_outcome {
     enum api_next next;
-    struct api_response response;    /* API_ANSWERED */
-    struct request *request;         /* API_CATALOGUE: taken by the caller */
-    struct api_question question;    /* API_QUESTION: borrows from pending */
-    struct api_pending *pending;     /* with the last two: give it to api_result / api_reply */
+    struct api_response response; /* API_ANSWERED */
+    struct request *request;      /* API_CATALOGUE: taken by the caller */
+    struct api_question question; /* API_QUESTION: borrows from pending */
+    struct api_pending *pending;  /* with the last two: give it to api_result / api_reply */
 };
 
 /* Process-wide facts of the API: the token's digest, the node's id, the schema cache. */

@@ -30,8 +30,8 @@ static bool check_examples(struct api_ctx *x, const struct contract *c, struct s
     bool ok = true;
     for (size_t i = 0; i < c->value.examples.n; i++) {
         struct schema_problem problem;
-        enum schema_verdict v = schema_validate(schema, c->value.examples.item[i],
-                                                x->api->schema_scratch, &problem);
+        enum schema_verdict v =
+            schema_validate(schema, c->value.examples.item[i], x->api->schema_scratch, &problem);
         if (v == SCHEMA_VALID)
             continue;
         ok = false;
@@ -309,10 +309,22 @@ void api_delete_document(struct api_ctx *x, enum document_kind kind)
 }
 
 #define DOCUMENT_HANDLERS(one, many, KIND)                                                         \
-    void api_list_##many(struct api_ctx *x) { api_list_documents(x, KIND); }                       \
-    void api_get_##one(struct api_ctx *x) { api_get_document(x, KIND); }                           \
-    void api_put_##one(struct api_ctx *x) { api_put_document(x, KIND); }                           \
-    void api_delete_##one(struct api_ctx *x) { api_delete_document(x, KIND); }
+    void api_list_##many(struct api_ctx *x)                                                        \
+    {                                                                                              \
+        api_list_documents(x, KIND);                                                               \
+    }                                                                                              \
+    void api_get_##one(struct api_ctx *x)                                                          \
+    {                                                                                              \
+        api_get_document(x, KIND);                                                                 \
+    }                                                                                              \
+    void api_put_##one(struct api_ctx *x)                                                          \
+    {                                                                                              \
+        api_put_document(x, KIND);                                                                 \
+    }                                                                                              \
+    void api_delete_##one(struct api_ctx *x)                                                       \
+    {                                                                                              \
+        api_delete_document(x, KIND);                                                              \
+    }
 DOCUMENT_HANDLERS(team, teams, DOCUMENT_TEAM)
 DOCUMENT_HANDLERS(producer, producers, DOCUMENT_PRODUCER)
 DOCUMENT_HANDLERS(policy, policies, DOCUMENT_POLICY)

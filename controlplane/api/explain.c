@@ -1,4 +1,5 @@
-/* POST /v1/topics/{name}/explain: runs a record through the contract in force and writes nothing. */
+/* POST /v1/topics/{name}/explain: runs a record through the contract in force and writes nothing.
+ */
 #include "api/internal.h"
 
 #include "base/codec.h"
@@ -181,7 +182,8 @@ void api_explain(struct api_ctx *x)
         return;
     }
     if (!t->contract) {
-        api_problem(x, 422, "topic.ungoverned", "the topic has no contract: everything is accepted");
+        api_problem(x, 422, "topic.ungoverned",
+                    "the topic has no contract: everything is accepted");
         return;
     }
     struct json_doc doc = {0};

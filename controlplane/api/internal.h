@@ -1,4 +1,5 @@
-/* What the files of the api room share: one call in progress, the route table's row, the answers. */
+/* What the files of the api room share: one call in progress, the route table's row, the answers.
+ */
 #ifndef API_INTERNAL_H
 #define API_INTERNAL_H
 
@@ -100,8 +101,8 @@ void api_ask_catalogue(struct api_ctx *x, struct request *r, struct api_pending 
 void api_ask(struct api_ctx *x, struct api_pending *p);
 
 /* ---- document.c ---- */
-/* Parses, compiles the schema and checks the examples of one document; errors' pointers get `prefix`
- * in front. False when it is refused. */
+/* Parses, compiles the schema and checks the examples of one document; errors' pointers get
+ * `prefix` in front. False when it is refused. */
 bool api_prepare_document(struct api_ctx *x, const struct json_doc *doc, uint32_t node,
                           const char *prefix, struct request_document *out,
                           struct document_errors *errors);

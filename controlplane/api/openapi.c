@@ -170,25 +170,26 @@ void api_openapi(struct api_ctx *x)
     json_name(&w, "openapi");
     json_put_cstr(&w, "3.1.0");
     json_name(&w, "info");
-    json_put_raw(&w, SLICE_LIT("{\"title\":\"Writ admin API\",\"version\":\"" WRIT_VERSION "\","
-                               "\"description\":\"Contracts, grants, plans, audit and the state of a "
-                               "Writ cluster.\",\"license\":{\"name\":\"Apache-2.0\","
-                               "\"identifier\":\"Apache-2.0\"}}"));
+    json_put_raw(&w,
+                 SLICE_LIT("{\"title\":\"Writ admin API\",\"version\":\"" WRIT_VERSION "\","
+                           "\"description\":\"Contracts, grants, plans, audit and the state of a "
+                           "Writ cluster.\",\"license\":{\"name\":\"Apache-2.0\","
+                           "\"identifier\":\"Apache-2.0\"}}"));
     json_name(&w, "servers");
     json_put_raw(&w, SLICE_LIT("[{\"url\":\"/\",\"description\":\"this node\"}]"));
     json_name(&w, "security");
     json_put_raw(&w, SLICE_LIT("[{\"token\":[]}]"));
     json_name(&w, "tags");
-    json_put_raw(&w,
-                 SLICE_LIT("[{\"name\":\"topics\",\"description\":\"Topics and their contracts\"},"
-                           "{\"name\":\"teams\",\"description\":\"Who answers for what\"},"
-                           "{\"name\":\"producers\",\"description\":\"Who may write, with which keys\"},"
-                           "{\"name\":\"policies\",\"description\":\"Rules over contracts\"},"
-                           "{\"name\":\"changes\",\"description\":\"Several documents as one change\"},"
-                           "{\"name\":\"schemas\",\"description\":\"Payloads against schemas\"},"
-                           "{\"name\":\"nodes\",\"description\":\"The cluster's nodes\"},"
-                           "{\"name\":\"audit\",\"description\":\"What was changed, what was refused\"},"
-                           "{\"name\":\"node\",\"description\":\"The node that answers\"}]"));
+    json_put_raw(
+        &w, SLICE_LIT("[{\"name\":\"topics\",\"description\":\"Topics and their contracts\"},"
+                      "{\"name\":\"teams\",\"description\":\"Who answers for what\"},"
+                      "{\"name\":\"producers\",\"description\":\"Who may write, with which keys\"},"
+                      "{\"name\":\"policies\",\"description\":\"Rules over contracts\"},"
+                      "{\"name\":\"changes\",\"description\":\"Several documents as one change\"},"
+                      "{\"name\":\"schemas\",\"description\":\"Payloads against schemas\"},"
+                      "{\"name\":\"nodes\",\"description\":\"The cluster's nodes\"},"
+                      "{\"name\":\"audit\",\"description\":\"What was changed, what was refused\"},"
+                      "{\"name\":\"node\",\"description\":\"The node that answers\"}]"));
     put_paths(x, &w);
     json_name(&w, "components");
     json_put_raw(&w, slice_of(components, sizeof components));

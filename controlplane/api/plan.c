@@ -56,8 +56,7 @@ static bool take_names(struct api_ctx *x, const struct json_doc *doc, uint32_t l
             api_problem(x, 400, "value.invalid", "\"accept\" must hold strings");
             return false;
         }
-        r->accept.item[r->accept.n++] =
-            arena_copy(&r->arena, json_string(doc, i, x->arena));
+        r->accept.item[r->accept.n++] = arena_copy(&r->arena, json_string(doc, i, x->arena));
     }
     return true;
 }
@@ -85,9 +84,10 @@ static bool take_options(struct api_ctx *x, const struct json_doc *doc, struct r
     if (json_type(doc, scope) == JSON_STRING)
         r->prune_scope = arena_copy(&r->arena, json_string(doc, scope, x->arena));
     if (r->prune && r->prune_scope.n == 0) {
-        api_problem(x, 422, "scope.missing",
-                    "prune removes what the documents do not name, so \"scope\" must name the prefix "
-                    "that it may touch");
+        api_problem(
+            x, 422, "scope.missing",
+            "prune removes what the documents do not name, so \"scope\" must name the prefix "
+            "that it may touch");
         return false;
     }
     return take_names(x, doc, json_get(doc, 0, "accept"), r);

@@ -7,8 +7,7 @@
 
 static const struct producer *producer_or_404(struct api_ctx *x)
 {
-    const struct view_document *d =
-        view_document_by_name(x->view, DOCUMENT_PRODUCER, x->param[0]);
+    const struct view_document *d = view_document_by_name(x->view, DOCUMENT_PRODUCER, x->param[0]);
     if (d)
         return &d->document->producer;
     api_problem(x, 404, "resource.unknown", "there is no Producer named %.*s",
@@ -125,8 +124,10 @@ static bool take_time(struct api_ctx *x, const struct json_doc *doc, const char 
         return true;
     if (json_type(doc, i) == JSON_STRING && time_parse(json_string(doc, i, x->arena), ms))
         return true;
-    api_problem(x, 422, "value.invalid", "%s must be an RFC 3339 time such as "
-                                         "2026-12-01T00:00:00Z", name);
+    api_problem(x, 422, "value.invalid",
+                "%s must be an RFC 3339 time such as "
+                "2026-12-01T00:00:00Z",
+                name);
     return false;
 }
 
@@ -142,8 +143,8 @@ static bool take_key(struct api_ctx *x, const struct json_doc *doc, struct reque
     }
     r->key.id = arena_copy(&r->arena, json_string(doc, id, x->arena));
     size_t n;
-    if (!base64url_get(json_string(doc, key, x->arena), r->key.public_key,
-                       sizeof r->key.public_key, &n) ||
+    if (!base64url_get(json_string(doc, key, x->arena), r->key.public_key, sizeof r->key.public_key,
+                       &n) ||
         n != sizeof r->key.public_key || !sign_public_key_ok(r->key.public_key)) {
         api_problem(x, 422, "key.invalid",
                     "public_key must be a valid Ed25519 public key: 32 bytes as base64url without "
@@ -174,8 +175,9 @@ void api_revoke_key(struct api_ctx *x)
     struct json_doc doc = {0};
     if (producer_or_404(x) && api_body(x, &doc) && api_known_members(x, &doc, 0, members, 1)) {
         uint32_t reason = json_get(&doc, 0, "reason");
-        struct slice text =
-            json_type(&doc, reason) == JSON_STRING ? json_string(&doc, reason, x->arena) : SLICE_NULL;
+        struct slice text = json_type(&doc, reason) == JSON_STRING
+                                ? json_string(&doc, reason, x->arena)
+                                : SLICE_NULL;
         if (text.n == 0 || text.n > 500) {
             api_problem(x, 422, "reason.missing",
                         "say why in \"reason\" (up to 500 bytes); auditors will read it");

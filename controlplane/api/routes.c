@@ -1,7 +1,7 @@
 /* The route table: what is served, who may ask, and what /openapi.json says of it. */
 #include "api/internal.h"
 
-#define LIST_QUERY "limit cursor"
+#define LIST_QUERY   "limit cursor"
 #define LEDGER_QUERY "limit cursor order since until code principal key_id correlation_id"
 
 /* clang-format off */

@@ -94,8 +94,9 @@ static void validate_body(struct api_ctx *x, const struct json_doc *doc)
              base64 = json_get(doc, 0, "payload_base64"), plain = json_get(doc, 0, "payload");
     if (json_type(doc, name) != JSON_STRING ||
         !schema_format_parse(json_string(doc, name, x->arena), &format)) {
-        api_problem(x, 422, "format.unknown",
-                    "\"format\" must be one of json, bytes (avro, protobuf and msgpack come later)");
+        api_problem(
+            x, 422, "format.unknown",
+            "\"format\" must be one of json, bytes (avro, protobuf and msgpack come later)");
         return;
     }
     if (format != SCHEMA_BYTES && !take_text(x, doc, json_get(doc, 0, "schema"), "schema", &text))
@@ -110,7 +111,8 @@ static void validate_body(struct api_ctx *x, const struct json_doc *doc)
                base64_get(json_string(doc, base64, x->arena), &decoded)) {
         payload = bytes_slice(&decoded);
     } else {
-        api_problem(x, 400, "field.missing", "give the payload as \"payload_base64\" or \"payload\"");
+        api_problem(x, 400, "field.missing",
+                    "give the payload as \"payload_base64\" or \"payload\"");
         goto out;
     }
     struct schema_options options = {.check_formats = json_type(doc, formats) == JSON_TRUE};

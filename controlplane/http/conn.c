@@ -4,7 +4,8 @@
 #include "base/mem.h"
 
 enum {
-    SEND_BUFFER_BYTES = 128 << 10, /* else the kernel takes up to 4 MB for a client that never reads */
+    SEND_BUFFER_BYTES =
+        128 << 10, /* else the kernel takes up to 4 MB for a client that never reads */
     LINGER_MS = 2000,
     LINGER_MAX_BYTES = 16 << 20,
 };
@@ -17,14 +18,32 @@ static const char *status_phrase(int status)
         int status;
         const char *phrase;
     } table[] = {
-        {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {304, "Not Modified"},
-        {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-        {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {408, "Request Timeout"},
-        {409, "Conflict"}, {411, "Length Required"}, {412, "Precondition Failed"},
-        {413, "Content Too Large"}, {415, "Unsupported Media Type"}, {417, "Expectation Failed"},
-        {422, "Unprocessable Content"}, {428, "Precondition Required"}, {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
-        {501, "Not Implemented"}, {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (table[i].status == status)
@@ -392,7 +411,8 @@ void http_conn_accept(struct http_server *s)
     int size_bytes = SEND_BUFFER_BYTES;
     uv_send_buffer_size((uv_handle_t *)&c->tcp, &size_bytes);
     c->state = HTTP_CONN_IDLE;
-    c->deadline_ms = uv_now(s->loop) + s->limits.head_timeout_ms; /* the first request must come soon */
+    c->deadline_ms =
+        uv_now(s->loop) + s->limits.head_timeout_ms; /* the first request must come soon */
     set_reading(c, true);
 }
 

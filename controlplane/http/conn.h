@@ -1,17 +1,18 @@
-/* One HTTP connection (internal to the room): states, deadlines, one request at a time, one response
- * write in flight. Freed only in its close callback. */
+/* One HTTP connection (internal to the room): states, deadlines, one request at a time, one
+ * response write in flight. Freed only in its close callback. */
 #ifndef HTTP_CONN_H
 #define HTTP_CONN_H
 
 #include "http/parse.h"
 
 enum http_conn_state {
-    HTTP_CONN_IDLE,     /* nothing of a request has come */
+    HTTP_CONN_IDLE, /* nothing of a request has come */
     HTTP_CONN_HEAD,
     HTTP_CONN_BODY,
     HTTP_CONN_HANDLING, /* the handler has it; reading is paused */
     HTTP_CONN_WRITING,
-    HTTP_CONN_LINGER,   /* half-closed: the rest is read and dropped, so that no RST eats the answer */
+    HTTP_CONN_LINGER, /* half-closed: the rest is read and dropped, so that no RST eats the answer
+                       */
     HTTP_CONN_CLOSED,
 };
 

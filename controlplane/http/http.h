@@ -17,14 +17,14 @@ struct http_field {
 
 /* Valid until the answer is given. */
 struct http_request {
-    uint64_t id;        /* give it back to http_answer; stale ids are ignored */
+    uint64_t id; /* give it back to http_answer; stale ids are ignored */
     struct slice method;
     struct slice path;  /* decoded once; no dot segments, no NUL, no encoded slash, no backslash */
     struct slice query; /* raw, without '?' */
     const struct http_field *field;
     size_t fields_n;
     struct slice body;
-    struct slice peer;  /* "127.0.0.1:5000" */
+    struct slice peer; /* "127.0.0.1:5000" */
     int64_t received_ms;
 };
 
@@ -40,8 +40,8 @@ struct http_server;
 typedef void (*http_handler)(void *arg, const struct http_request *req);
 
 struct http_limits {
-    size_t max_body_bytes;        /* of one request: 8 MiB */
-    size_t max_bodies_bytes;      /* of all connections together */
+    size_t max_body_bytes;   /* of one request: 8 MiB */
+    size_t max_bodies_bytes; /* of all connections together */
     unsigned max_connections;
     unsigned head_timeout_ms, body_min_bytes_per_s, idle_timeout_ms, write_timeout_ms;
 };

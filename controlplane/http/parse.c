@@ -67,7 +67,7 @@ static int parse_request_line(struct http_parser *p, const uint8_t *at, const ui
         return 400;
     p->method = slice_of(at, (size_t)(q - at));
     at = ++q;
-    while (q < end && *q > 0x20 && *q < 0x7f)
+    while (q<end && * q> 0x20 && *q < 0x7f)
         q++;
     if (q == at || q == end || *q != ' ')
         return 400;

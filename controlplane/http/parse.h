@@ -1,9 +1,11 @@
-/* Reader of HTTP/1.1 requests (RFC 9110, 9112): bytes in, events out; no sockets, no clock. Strict by
- * construction: it accepts one spelling of everything that two readers could understand differently
- * (bare LF, folded lines, two lengths, a length beside chunks, ...), so that nothing can be smuggled.
+/* Reader of HTTP/1.1 requests (RFC 9110, 9112): bytes in, events out; no sockets, no clock. Strict
+ * by construction: it accepts one spelling of everything that two readers could understand
+ * differently (bare LF, folded lines, two lengths, a length beside chunks, ...), so that nothing
+ * can be smuggled.
  *
- * The head is copied into memory that the parser owns until http_parse_reset; every slice handed out
- * with HTTP_PARSE_HEAD points into it. A slice of HTTP_PARSE_BODY points into the caller's bytes. */
+ * The head is copied into memory that the parser owns until http_parse_reset; every slice handed
+ * out with HTTP_PARSE_HEAD points into it. A slice of HTTP_PARSE_BODY points into the caller's
+ * bytes. */
 #ifndef HTTP_PARSE_H
 #define HTTP_PARSE_H
 
@@ -53,8 +55,10 @@ enum http_parse_event http_parse_feed(struct http_parser *p, struct slice in, si
  * with. */
 int http_parse_check_head(struct http_parser *p);
 
-/* The path of a request target, percent-decoded once, into out (cap bytes), without the query. False
- * for NUL, control characters, an encoded slash, backslash, "//", dot segments or a bad escape. */
-bool http_path_clean(struct slice target, char *out, size_t cap, size_t *out_n, struct slice *query);
+/* The path of a request target, percent-decoded once, into out (cap bytes), without the query.
+ * False for NUL, control characters, an encoded slash, backslash, "//", dot segments or a bad
+ * escape. */
+bool http_path_clean(struct slice target, char *out, size_t cap, size_t *out_n,
+                     struct slice *query);
 
 #endif

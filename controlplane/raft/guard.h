@@ -90,8 +90,8 @@ struct raft_guard {
     raft_io_tick_cb tick;
     raft_io_recv_cb recv;
     raft_io_close_cb close_cb;
-    bool dead;       /* the process is to end: nothing passes */
-    bool closing;    /* only what comes back from below passes */
+    bool dead;    /* the process is to end: nothing passes */
+    bool closing; /* only what comes back from below passes */
     /* Runs with the ticks, and not while the process is stopped (SIGSTOP): for rule 14. */
     raft_time patience_ms, last_tick;
     unsigned inside; /* depth of calls into libraft */

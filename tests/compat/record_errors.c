@@ -1,6 +1,6 @@
 /* record_errors BOOTSTRAP TOPIC: what librdkafka shows an application of a refusal. A batch of five
- * orders, two of which break the contract ("total": minimum 0, number). Needs librdkafka 2.4 or later
- * at run time (KIP-467); with an older one it says so and ends with 77. */
+ * orders, two of which break the contract ("total": minimum 0, number). Needs librdkafka 2.4 or
+ * later at run time (KIP-467); with an older one it says so and ends with 77. */
 #include <librdkafka/rdkafka.h>
 
 #include <stdio.h>
@@ -60,8 +60,8 @@ static void send_orders(const char *bootstrap, const char *topic, const char *co
         report[i].code = -1;
         rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                          RD_KAFKA_V_VALUE(value, strlen(value)),
-                          RD_KAFKA_V_OPAQUE(&report[i]), RD_KAFKA_V_END);
+                          RD_KAFKA_V_VALUE(value, strlen(value)), RD_KAFKA_V_OPAQUE(&report[i]),
+                          RD_KAFKA_V_END);
     }
     rd_kafka_flush(rk, WAIT_MS);
     rd_kafka_destroy(rk);

@@ -10,7 +10,7 @@ if [ -z "${WRIT_KAFKA:-}" ]; then
     [ -n "${WRIT_COMPAT_WORK:-}" ] || trap 'rm -rf "$work"' EXIT
     mkdir -p "$work/wheel" "$work/npm"
     if ! ls "$work"/wheel/lib/librdkafka.so.1 >/dev/null 2>&1; then
-        python3 -m pip -q download --no-deps -d "$work/wheel" confluent-kafka
+        python3 -m pip -q download --no-deps -d "$work/wheel" confluent-kafka==2.16.1
         mkdir -p "$work/wheel/lib"
         python3 -m zipfile -e "$work"/wheel/*.whl "$work/wheel/files"
         ln -sf "$(ls "$work"/wheel/files/confluent_kafka.libs/librdkafka-*.so.1)" "$work/wheel/lib/librdkafka.so.1"

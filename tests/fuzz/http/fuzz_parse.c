@@ -103,7 +103,8 @@ static int on_complete(llhttp_t *h)
     if (o->target_n > 7 && o->target[0] != '/' && o->target[0] != '*') {
         const uint8_t *colon = memchr(o->target, ':', o->target_n);
         const uint8_t *end = o->target + o->target_n;
-        const uint8_t *slash = colon && end - colon > 3 ? memchr(colon + 3, '/', (size_t)(end - colon - 3)) : NULL;
+        const uint8_t *slash =
+            colon && end - colon > 3 ? memchr(colon + 3, '/', (size_t)(end - colon - 3)) : NULL;
         skip = slash ? (size_t)(slash - o->target) : 0;
     }
     o->now.target = mix(7, o->target + skip, o->target_n - skip);
@@ -127,7 +128,8 @@ static void compare_with_llhttp(const uint8_t *in, size_t n, const struct trace 
     llhttp_init(&o.llhttp, HTTP_REQUEST, &settings);
     o.llhttp.data = &o;
     llhttp_execute(&o.llhttp, (const char *)in, n);
-    /* llhttp may refuse more (its list of methods, chunk extensions); where both read, they agree. */
+    /* llhttp may refuse more (its list of methods, chunk extensions); where both read, they agree.
+     */
     for (int i = 0; i < ours->n && i < o.trace.n; i++)
         if (memcmp(&ours->request[i], &o.trace.request[i], sizeof o.trace.request[i]) != 0) {
             fprintf(stderr, "request %d is read differently\n", i);

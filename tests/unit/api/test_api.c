@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include <openssl/sha.h>
@@ -74,9 +75,12 @@ static int setup(void **state)
     r = request_new(REQUEST_NODE_REGISTER);
     r->now_ms = w->now_ms;
     r->principal = SLICE_LIT("node");
-    r->node = (struct view_node){.id = 1, .kafka_host = SLICE_LIT("127.0.0.1"), .kafka_port = 9092,
+    r->node = (struct view_node){.id = 1,
+                                 .kafka_host = SLICE_LIT("127.0.0.1"),
+                                 .kafka_port = 9092,
                                  .admin_url = SLICE_LIT("http://127.0.0.1:9192"),
-                                 .role = SLICE_LIT("voter"), .state = SLICE_LIT("active")};
+                                 .role = SLICE_LIT("voter"),
+                                 .state = SLICE_LIT("active")};
     settle(w, r, &result);
     if (result.code)
         fail_msg("%s", result.message);
@@ -121,7 +125,8 @@ static void call_with(struct world *w, struct answer *a, const char *method, con
         field[n++] = (struct api_field){slice_str(fields[i]), slice_str(fields[i + 1])};
     const char *query = strchr(target, '?');
     struct api_call call = {.method = slice_str(method),
-                            .path = slice_of(target, query ? (size_t)(query - target) : strlen(target)),
+                            .path =
+                                slice_of(target, query ? (size_t)(query - target) : strlen(target)),
                             .query = query ? slice_str(query + 1) : SLICE_NULL,
                             .body = slice_str(body),
                             .field = field,
@@ -166,7 +171,9 @@ static void expect(const struct answer *a, int status, const char *contains)
 }
 
 #define TEAM "{\"description\":\"d\",\"contact\":\"c@example.com\"}"
-#define SCHEMA "{\"type\":\"object\",\"required\":[\"total\"],\"properties\":{\"total\":{\"type\":\"number\",\"minimum\":0}}}"
+#define SCHEMA                                                                                     \
+    "{\"type\":\"object\",\"required\":[\"total\"],\"properties\":{\"total\":{\"type\":"           \
+    "\"number\",\"minimum\":0}}}"
 #define TOPIC                                                                                      \
     "{\"team\":\"orders\",\"description\":\"d\",\"type\":\"T\",\"value\":{\"format\":\"json\","    \
     "\"schema\":" SCHEMA "},\"partitions\":2}"
@@ -175,8 +182,7 @@ static void test_token(void **state)
 {
     struct world *w = *state;
     struct answer *a = MEM_NEW(struct answer);
-    struct api_call c = {.method = SLICE_LIT("GET"), .path = SLICE_LIT("/v1/topics"),
-                         .now_ms = 1};
+    struct api_call c = {.method = SLICE_LIT("GET"), .path = SLICE_LIT("/v1/topics"), .now_ms = 1};
     struct api_outcome out;
     const struct view *view = catalogue_view(w->catalogue);
     api_call(w->api, view, &c, &out);
@@ -260,10 +266,12 @@ static void test_refusals_name_the_place(void **state)
     expect(a, 422, "orders"); /* the team does not exist */
     call(w, a, "PUT", "/v1/teams/orders", "{\"descripton\":\"d\"}");
     expect(a, 422, "description");
-    call(w, a, "PUT", "/v1/topics/t", "{\"team\":\"x\",\"value\":{\"format\":\"json\",\"schema\":{\"$ref\":\"http://e.x/y\"}}}");
+    call(w, a, "PUT", "/v1/topics/t",
+         "{\"team\":\"x\",\"value\":{\"format\":\"json\",\"schema\":{\"$ref\":\"http://e.x/y\"}}}");
     expect(a, 422, "/value/schema");
     call(w, a, "PUT", "/v1/topics/t",
-         "{\"team\":\"x\",\"value\":{\"format\":\"json\",\"schema\":" SCHEMA ",\"examples\":[{\"total\":-1}]}}");
+         "{\"team\":\"x\",\"value\":{\"format\":\"json\",\"schema\":" SCHEMA
+         ",\"examples\":[{\"total\":-1}]}}");
     expect(a, 422, "/value/examples/0");
     json_free(&a->doc);
     mem_free(a);
@@ -347,12 +355,15 @@ static void test_plan_and_apply(void **state)
     call(w, a, "POST", "/v1/apply", documents);
     expect(a, 200, "\"changed\":false");
     assert_int_equal(version + 1, catalogue_version(w->catalogue));
-    call(w, a, "POST", "/v1/apply", "{\"documents\":[{\"kind\":\"Team\",\"name\":\"x\"}],\"if_version\":1}");
+    call(w, a, "POST", "/v1/apply",
+         "{\"documents\":[{\"kind\":\"Team\",\"name\":\"x\"}],\"if_version\":1}");
     expect(a, 412, NULL);
     call(w, a, "POST", "/v1/apply",
-         "{\"documents\":[{\"kind\":\"Team\",\"name\":\"good\"},{\"kind\":\"Team\",\"nam\":\"bad\"}]}");
+         "{\"documents\":[{\"kind\":\"Team\",\"name\":\"good\"},{\"kind\":\"Team\",\"nam\":\"bad\"}"
+         "]}");
     expect(a, 422, "/documents/1");
-    assert_null(view_document_by_name(catalogue_view(w->catalogue), DOCUMENT_TEAM, SLICE_LIT("good")));
+    assert_null(
+        view_document_by_name(catalogue_view(w->catalogue), DOCUMENT_TEAM, SLICE_LIT("good")));
     call(w, a, "POST", "/v1/apply", "{\"documents\":[],\"prune\":true}");
     expect(a, 422, "scope.missing");
     call(w, a, "POST", "/v1/apply", "{\"documnets\":[]}");
@@ -437,11 +448,11 @@ static void test_openapi(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        API_TEST(test_token),      API_TEST(test_routes),
-        API_TEST(test_resources),  API_TEST(test_refusals_name_the_place),
-        API_TEST(test_conditions), API_TEST(test_keys),
+        API_TEST(test_token),          API_TEST(test_routes),
+        API_TEST(test_resources),      API_TEST(test_refusals_name_the_place),
+        API_TEST(test_conditions),     API_TEST(test_keys),
         API_TEST(test_plan_and_apply), API_TEST(test_explain),
-        API_TEST(test_validate),   API_TEST(test_openapi),
+        API_TEST(test_validate),       API_TEST(test_openapi),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

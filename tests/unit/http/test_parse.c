@@ -6,10 +6,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
+
 #include <stdio.h>
 
-#define GET "GET /hello HTTP/1.1\r\n"
+#define GET  "GET /hello HTTP/1.1\r\n"
 #define HOST "Host: a\r\n"
 #define POST "POST /echo HTTP/1.1\r\nHost: a\r\n"
 
@@ -90,7 +92,8 @@ static void test_valid(void **state)
     accepts(GET HOST "\r\n" GET HOST "\r\n", 2, "");
     accepts(POST "Content-Length: 5\r\n\r\nhello", 1, "hello");
     accepts(POST "Content-Length: 0\r\n\r\n", 1, "");
-    accepts(POST "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n", 1, "abcde");
+    accepts(POST "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n", 1,
+            "abcde");
     accepts(POST "Transfer-Encoding: CHUNKED\r\n\r\n0\r\nTrailer: x\r\n\r\n", 1, "");
     accepts("GET http://host:80/hello HTTP/1.1\r\n" HOST "\r\n", 1, "");
     accepts("GET /hello HTTP/1.0\r\n\r\n", 1, "");
@@ -176,8 +179,8 @@ static void test_path(void **state)
     char out[256];
     size_t n;
     struct slice q;
-    static const char *const bad[] = {"/../etc", "/a/..", "/a/./b", "/a//b", "/a%2fb", "/a%00b",
-                                      "/a\\b",   "/%2e%2e/x", "/a%", "/a%4", "/a%zz", "/."};
+    static const char *const bad[] = {"/../etc", "/a/..",     "/a/./b", "/a//b", "/a%2fb", "/a%00b",
+                                      "/a\\b",   "/%2e%2e/x", "/a%",    "/a%4",  "/a%zz",  "/."};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (http_path_clean(slice_str(bad[i]), out, sizeof out, &n, &q))
             fail_msg("accepted %s", bad[i]);
@@ -194,9 +197,9 @@ static void test_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_valid),   cmocka_unit_test(test_request_line),
-        cmocka_unit_test(test_fields),  cmocka_unit_test(test_framing),
-        cmocka_unit_test(test_limits),  cmocka_unit_test(test_path),
+        cmocka_unit_test(test_valid),  cmocka_unit_test(test_request_line),
+        cmocka_unit_test(test_fields), cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_limits), cmocka_unit_test(test_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

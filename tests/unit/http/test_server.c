@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include <arpa/inet.h>
@@ -72,9 +73,12 @@ static int setup(void **state)
 {
     struct fixture *f = MEM_NEW(struct fixture);
     struct err err = {0};
-    struct http_limits limits = {.max_body_bytes = BODY_MAX, .max_bodies_bytes = 4 * BODY_MAX,
-                                 .max_connections = 8, .head_timeout_ms = 300,
-                                 .body_min_bytes_per_s = 1000, .idle_timeout_ms = 2000,
+    struct http_limits limits = {.max_body_bytes = BODY_MAX,
+                                 .max_bodies_bytes = 4 * BODY_MAX,
+                                 .max_connections = 8,
+                                 .head_timeout_ms = 300,
+                                 .body_min_bytes_per_s = 1000,
+                                 .idle_timeout_ms = 2000,
                                  .write_timeout_ms = 1000};
     uv_loop_init(&f->loop);
     uv_async_init(&f->loop, &f->stop, on_stop);
@@ -137,7 +141,8 @@ static void test_pipelined_and_keep_alive(void **state)
             "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\ntwo"
             "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_true(expect(fd, "404 Not Found"));
-    put(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nlast\r\n0\r\n\r\n");
+    put(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n4\r\nlast\r\n0\r\n\r\n");
     assert_true(expect(fd, "\r\n\r\nlast"));
     close(fd);
 }
