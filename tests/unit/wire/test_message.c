@@ -448,7 +448,7 @@ static void bad_headers_are_refused(void **state)
     arena_init(&a, 0);
     static const char *const bad[] = {
         "", "0003", "000300010000000700", /* no client id length */
-        "00030001000000070002" "61",      /* client id cut off */
+        "0003000100000007000261",         /* client id cut off */
         "0003000100000007fffe",           /* length -2 */
         "0003000900000007ffff",           /* flexible, no tagged fields */
         "0003000900000007ffff010061",     /* a tag cut off */
