@@ -73,7 +73,7 @@ async function main() {
     console.log("librdkafka", kafka.librdkafkaVersion);
     const errors = await send(["1", "2", "-3", "\"4\"", "5"]);
     errors.forEach((e, i) => console.log("  record", i, e ? `${e.code} ${e.message}` : "stored"));
-    // This interface shows each record's code, not the broker's words; record_errors.c shows those.
+    // This interface shows each code, not the words; tests/system/refusal.c reads those off the wire.
     const code = (i) => errors[i] && errors[i].code;
     check(code(2) === 87 && code(3) === 87, "the culprits are told apart (87)");
     check([0, 1, 4].every((i) => code(i) === kafka.CODES.ERRORS.ERR__INVALID_DIFFERENT_RECORD || code(i) === -138),
