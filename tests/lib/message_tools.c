@@ -36,7 +36,8 @@ static void fill_value(struct test_random *r, const struct wire_field *f, bool n
                        struct arena *a, uint8_t *out)
 {
     /* small numbers and numbers of all widths, of both signs */
-    uint64_t v = test_random_next(r) >> test_random_below(r, 64);
+    uint64_t v = test_random_next(r);
+    v >>= test_random_below(r, 64);
     if (test_random_below(r, 4) == 0)
         v = ~v;
     if (f->type == WIRE_TYPE_BOOL) {

@@ -362,8 +362,9 @@ static void test_plan_and_apply(void **state)
          "{\"documents\":[{\"kind\":\"Team\",\"name\":\"good\"},{\"kind\":\"Team\",\"nam\":\"bad\"}"
          "]}");
     expect(a, 422, "/documents/1");
-    assert_null(
-        view_document_by_name(catalogue_view(w->catalogue), DOCUMENT_TEAM, SLICE_LIT("good")));
+    const struct view *view = catalogue_view(w->catalogue);
+    assert_null(view_document_by_name(view, DOCUMENT_TEAM, SLICE_LIT("good")));
+    view_unref(view);
     call(w, a, "POST", "/v1/apply", "{\"documents\":[],\"prune\":true}");
     expect(a, 422, "scope.missing");
     call(w, a, "POST", "/v1/apply", "{\"documnets\":[]}");
