@@ -76,6 +76,31 @@ int bench_produce_answer(struct slice frame, struct err *err)
     return rv;
 }
 
+/* Some servers answer with NOT_LEADER for a moment after they have named a leader: one record to
+ * each partition, until it is taken. */
+static int warm_up(const struct bench *b, struct kafka_client *c, struct err *err)
+{
+    struct wire_batch_builder bb;
+    struct bytes batch = {0};
+    struct kafka_produced out;
+    wire_batch_builder_init(&bb, WIRE_CODEC_NONE);
+    wire_batch_builder_add(&bb, wall_ms(), slice_of(NULL, 0), slice_str("warm"), NULL, 0);
+    int rv = wire_batch_builder_finish(&bb, &batch, err);
+    uint64_t until = load_now_ns() + 10000000000u;
+    for (int i = 0; i < b->partitions && rv == 0;) {
+        rv = kafka_produce(c, b->topic, i, -1, bytes_slice(&batch), &out, err);
+        if (rv == 0 && out.error_code == 0)
+            i++;
+        else if (rv == 0 && load_now_ns() > until)
+            rv = err_set(err, ERR_UNAVAILABLE, "partition %d answers %d", i, out.error_code);
+        else if (rv == 0)
+            usleep(20000);
+    }
+    wire_batch_builder_free(&bb);
+    bytes_free(&batch);
+    return rv;
+}
+
 static int make_topic(const struct bench *b, struct err *err)
 {
     struct kafka_client *c;
@@ -88,6 +113,8 @@ static int make_topic(const struct bench *b, struct err *err)
         rv = err_set(err, ERR_INVALID, "CreateTopics answers %d", code);
     if (rv == 0)
         rv = kafka_await_topic(c, b->topic, b->partitions, err);
+    if (rv == 0)
+        rv = warm_up(b, c, err);
     kafka_close(c);
     return rv;
 }

@@ -59,7 +59,7 @@ struct signer {
     int first;
     uint8_t public[crypto_sign_PUBLICKEYBYTES], secret[crypto_sign_SECRETKEYBYTES];
     uint64_t verified;
-    double verify_secs;
+    double verify_secs, verify_cpu_secs;
     int64_t now_ms;
     bool failed;
 };
@@ -110,6 +110,13 @@ static void *sign_share(void *p)
     return NULL;
 }
 
+static double thread_cpu_secs(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static void *verify_for_a_while(void *p)
 {
     struct signer *s = p;
@@ -122,6 +129,7 @@ static void *verify_for_a_while(void *p)
     s->failed =
         sign_make(&r, slice_str(key_id), s->secret, s->now_ms, jti, NULL, 0, &signature, NULL) != 0;
     uint64_t start = load_now_ns(), now = start;
+    double cpu = thread_cpu_secs();
     while (!s->failed && now - start < VERIFY_SECS * 1000000000u) {
         for (int i = 0; i < 50 && !s->failed; i++) {
             s->failed = sign_decode(bytes_slice(&signature), &e, NULL) != SIGN_OK ||
@@ -131,6 +139,7 @@ static void *verify_for_a_while(void *p)
         now = load_now_ns();
     }
     s->verify_secs = (double)(now - start) / 1e9;
+    s->verify_cpu_secs = thread_cpu_secs() - cpu;
     bytes_free(&signature);
     return NULL;
 }
@@ -169,9 +178,32 @@ static int answer_signed(void *ctx, int conn, struct slice frame, struct err *er
     return bench_produce_answer(frame, err);
 }
 
-static int send_pool(struct bench *b, struct pool *p, double verify_per_s, struct err *err)
+/* What two threads verify: by the clock, and by the processor time, which tells of a busy machine.
+ */
+struct verify_rate {
+    double per_s, cpu_us;
+};
+
+static int measure_verify(struct signer *s, struct verify_rate *out, struct err *err)
 {
-    struct load_result r = {0};
+    double cpu = 0, verified = 0;
+    for (int i = 0; i < SIGNERS; i++)
+        s[i].verified = 0;
+    int rv = run_threads(s, verify_for_a_while, err);
+    *out = (struct verify_rate){0};
+    for (int i = 0; i < SIGNERS && rv == 0; i++) {
+        out->per_s += (double)s[i].verified / s[i].verify_secs;
+        verified += (double)s[i].verified;
+        cpu += s[i].verify_cpu_secs;
+    }
+    if (rv == 0)
+        out->cpu_us = cpu / verified * 1e6;
+    return rv;
+}
+
+static int send_pool(struct bench *b, struct pool *p, struct load_result *r, double *cpu,
+                     struct err *err)
+{
     struct load_plan plan = {.bootstrap = b->bootstrap,
                              .conns = b->conns,
                              .inflight = b->inflight,
@@ -180,29 +212,35 @@ static int send_pool(struct bench *b, struct pool *p, double verify_per_s, struc
                              .ctx = p,
                              .next = next_signed,
                              .answer = answer_signed};
-    double cpu = load_process_cpu_secs(b->pid);
-    int rv = load_run(&plan, &r, err);
-    cpu = load_process_cpu_secs(b->pid) - cpu;
-    double records = (double)r.answers * p->batch, per_s = records / r.secs;
-    if (rv == 0)
-        printf("{\"mode\":\"signed\",\"batch\":%d,\"records\":%.0f,\"secs\":%.3f,"
-               "\"records_per_s\":%.0f,\"verify_per_s\":%.0f,\"share\":%.3f,"
-               "\"ack_p50_ms\":%.2f,\"ack_p99_ms\":%.2f,\"server_cpu_us_per_record\":%.2f}\n",
-               p->batch, records, r.secs, per_s, verify_per_s, per_s / verify_per_s,
-               load_percentile_ms(&r, 0.5), load_percentile_ms(&r, 0.99), cpu / records * 1e6);
-    load_result_free(&r);
+    *cpu = load_process_cpu_secs(b->pid);
+    int rv = load_run(&plan, r, err);
+    *cpu = load_process_cpu_secs(b->pid) - *cpu;
     return rv;
 }
 
-/* What two threads verify, right before the records are sent. */
-static int measure_verify(struct signer *s, double *per_s, struct err *err)
+/* Verification is measured before and after, as a machine's neighbours come and go. */
+static int measure_signed(struct bench *b, struct pool *p, struct signer *s, struct err *err)
 {
-    *per_s = 0;
-    for (int i = 0; i < SIGNERS; i++)
-        s[i].verified = 0;
-    int rv = run_threads(s, verify_for_a_while, err);
-    for (int i = 0; i < SIGNERS && rv == 0; i++)
-        *per_s += (double)s[i].verified / s[i].verify_secs;
+    struct load_result r = {0};
+    struct verify_rate before, after;
+    double cpu = 0;
+    int rv = measure_verify(s, &before, err);
+    if (rv == 0)
+        rv = send_pool(b, p, &r, &cpu, err);
+    if (rv == 0)
+        rv = measure_verify(s, &after, err);
+    if (rv == 0) {
+        double records = (double)r.answers * p->batch, per_s = records / r.secs;
+        double verify_per_s = (before.per_s + after.per_s) / 2;
+        printf("{\"mode\":\"signed\",\"batch\":%d,\"records\":%.0f,\"secs\":%.3f,"
+               "\"records_per_s\":%.0f,\"verify_per_s\":%.0f,\"share\":%.3f,"
+               "\"ack_p50_ms\":%.2f,\"ack_p99_ms\":%.2f,\"server_cpu_us\":%.2f,"
+               "\"verify_cpu_us\":%.2f}\n",
+               p->batch, records, r.secs, per_s, verify_per_s, per_s / verify_per_s,
+               load_percentile_ms(&r, 0.5), load_percentile_ms(&r, 0.99), cpu / records * 1e6,
+               (before.cpu_us + after.cpu_us) / 2);
+    }
+    load_result_free(&r);
     return rv;
 }
 
@@ -211,7 +249,6 @@ int bench_signed(struct bench *b, struct err *err)
     struct timespec t;
     struct pool p = {.batch = b->batch, .frames_n = (b->records + b->batch - 1) / b->batch};
     static struct signer s[SIGNERS];
-    double per_s = 0;
     if (sodium_init() < 0 || b->records > RECORDS_MAX)
         return err_set(err, ERR_INVALID, "at most %d records", RECORDS_MAX);
     clock_gettime(CLOCK_REALTIME, &t);
@@ -223,9 +260,7 @@ int bench_signed(struct bench *b, struct err *err)
     }
     int rv = run_threads(s, sign_share, err);
     if (rv == 0)
-        rv = measure_verify(s, &per_s, err);
-    if (rv == 0)
-        rv = send_pool(b, &p, per_s, err);
+        rv = measure_signed(b, &p, s, err);
     for (int i = 0; i < p.frames_n; i++)
         bytes_free(&p.frames[i]);
     mem_free(p.frames);
