@@ -22,7 +22,7 @@ make_library()
     npm pack --silent "$package" >/dev/null
     tar xzf ./*.tgz package/deps/librdkafka
     cd "$source"
-    ./configure --disable-curl --disable-gssapi --disable-sasl --disable-lz4-ext >configure.log 2>&1
+    ./configure --disable-curl --disable-gssapi --disable-sasl --disable-lz4-ext >../configure-output 2>&1 || { tail ../configure-output; exit 1; }
     make -j"$(nproc)" libs >make.log 2>&1 || { tail make.log; exit 1; }
     make -j"$(nproc)" -C tests build >>make.log 2>&1 || { tail make.log; exit 1; }
     mkdir -p "$build/include/librdkafka"
