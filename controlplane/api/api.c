@@ -37,14 +37,6 @@ struct slice api_header(const struct api_call *call, const char *lower_name)
     return SLICE_NULL;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static struct slice percent_decode(struct arena *a, struct slice in)
 {
     uint8_t *out = arena_alloc(a, in.n + 1);

@@ -1,6 +1,7 @@
 #include "http/parse.h"
 
 #include "base/check.h"
+#include "base/codec.h"
 #include "base/mem.h"
 
 enum state {
@@ -176,20 +177,9 @@ static enum http_parse_event take_start(struct http_parser *p, struct slice in, 
     return HTTP_PARSE_NEED;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static enum http_parse_event take_chunk_size(struct http_parser *p, uint8_t c)
 {
-    int digit = hex_value(c);
+    int digit = hex_digit(c);
     if (digit >= 0) {
         if (++p->chunk_digits > HTTP_CHUNK_DIGITS_MAX)
             return fail(p, 400, "chunk size");

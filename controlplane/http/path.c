@@ -1,15 +1,6 @@
 #include "http/parse.h"
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "base/codec.h"
 
 static bool has_dot_segment(const char *path, size_t n)
 {

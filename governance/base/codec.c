@@ -157,7 +157,7 @@ void hex_add(struct bytes *out, struct slice in)
     }
 }
 
-static int hex_digit(uint8_t c)
+int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';

@@ -57,6 +57,7 @@ bool base64url_get(struct slice in, uint8_t *out, size_t out_cap, size_t *out_n)
 void base64_add(struct bytes *out, struct slice in);
 bool base64_get(struct slice in, struct bytes *out);
 
+int hex_digit(uint8_t c);                         /* 0 to 15, either case; -1: not one */
 void hex_add(struct bytes *out, struct slice in); /* lower case */
 bool hex_get(struct slice in, uint8_t *out, size_t out_cap, size_t *out_n);
 
